@@ -1,0 +1,2 @@
+//! mnetc
+fn main() {}

@@ -1,0 +1,139 @@
+//! Families: what published weights of one origin have in common, and what they do not say themselves.
+//!
+//! MobileNet v1 weights from TensorFlow, Keras, Hugging Face and timm differ in epsilon, padding, activation, class
+//! count and normalisation. Mixing them gives wrong answers silently, so the family is detected from the file and
+//! checked against the spec.
+
+use mobilenet_kernels::image::{Filter, Framing, Normalise, Preprocess};
+
+/// The clamp after a layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// No clamp.
+    Linear,
+    /// `max(x, 0)`.
+    Relu,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
+    /// Any other clamp; some quantised models clamp by the range of their output.
+    Clamp(f32, f32),
+}
+
+impl Activation {
+    /// Lower and upper bound.
+    pub fn bounds(self) -> [f32; 2] {
+        match self {
+            Activation::Linear => [f32::NEG_INFINITY, f32::INFINITY],
+            Activation::Relu => [0.0, f32::INFINITY],
+            Activation::Relu6 => [0.0, 6.0],
+            Activation::Clamp(low, high) => [low, high],
+        }
+    }
+}
+
+/// Zero padding around a 3x3 window at stride 2; at stride 1 all agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// TensorFlow's SAME: output = ceil(input / stride), the odd row or column goes after.
+    Same,
+    /// `size / 2` on both sides (PyTorch, Caffe).
+    Symmetric,
+    /// As Keras does depthwise convolutions at stride 2: one row and column after, none before; output =
+    /// floor(input / stride). Equal to SAME where the input is even.
+    After,
+    /// None (TensorFlow's VALID).
+    Valid,
+}
+
+/// How channel counts are rounded after multiplying with alpha. All agree for the paper's alphas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// `max(floor(c * alpha), 8)`: TF-slim, Hugging Face.
+    FloorAtLeast8,
+    /// `floor(c * alpha)`: Keras.
+    Floor,
+    /// The nearest multiple of 8, at least 8, never below 0.9 of the product: timm.
+    MultipleOf8,
+}
+
+/// What weights of one origin have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Family {
+    /// Name, as printed.
+    pub name: &'static str,
+    /// Activation after every layer but the classifier.
+    pub activation: Activation,
+    /// Added to the variance by batch normalisation.
+    pub epsilon: f64,
+    /// Padding at stride 2.
+    pub padding: Padding,
+    /// Channel rounding.
+    pub rounding: Rounding,
+    /// Whether class 0 of 1001 is the background (ImageNet).
+    pub background: bool,
+    /// From photo to input.
+    pub preprocess: Preprocess,
+}
+
+/// `x / 127.5 - 1`.
+const PLUS_MINUS_ONE: Normalise = Normalise { scale: [1.0 / 127.5; 4], offset: [-1.0; 4] };
+/// `x / 255`.
+const ZERO_TO_ONE: Normalise = Normalise { scale: [1.0 / 255.0; 4], offset: [0.0; 4] };
+
+const fn preprocess(framing: Framing, filter: Filter, normalise: Normalise) -> Preprocess {
+    Preprocess { framing, filter, bgr: false, normalise }
+}
+
+impl Family {
+    /// The paper's own settings: what a spec means where nothing else is said.
+    pub const PAPER: Family = Family {
+        name: "paper",
+        activation: Activation::Relu,
+        epsilon: 1e-3,
+        padding: Padding::Same,
+        rounding: Rounding::FloorAtLeast8,
+        background: false,
+        preprocess: preprocess(Framing::Central { fraction: 0.875 }, Filter::Bilinear, PLUS_MINUS_ONE),
+    };
+
+    /// TF-slim checkpoints and the TensorFlow Lite files made from them: 1001 classes.
+    pub const TF_SLIM: Family =
+        Family { name: "tf-slim", activation: Activation::Relu6, background: true, ..Family::PAPER };
+
+    /// Keras applications: 1000 classes.
+    pub const KERAS: Family = Family {
+        name: "keras",
+        activation: Activation::Relu6,
+        padding: Padding::After,
+        rounding: Rounding::Floor,
+        preprocess: preprocess(Framing::Stretch, Filter::Bilinear, PLUS_MINUS_ONE),
+        ..Family::PAPER
+    };
+
+    /// Hugging Face transformers (`MobileNetV1ForImageClassification`): 1001 classes.
+    pub const HUGGING_FACE: Family = Family {
+        name: "huggingface",
+        activation: Activation::Relu6,
+        background: true,
+        preprocess: preprocess(Framing::Square { fraction: 0.875 }, Filter::Bilinear, PLUS_MINUS_ONE),
+        ..Family::PAPER
+    };
+
+    /// timm (`mobilenetv1_100`): symmetric padding, its own epsilon.
+    pub const TIMM: Family = Family {
+        name: "timm",
+        activation: Activation::Relu6,
+        epsilon: 1e-5,
+        padding: Padding::Symmetric,
+        rounding: Rounding::MultipleOf8,
+        preprocess: preprocess(Framing::Square { fraction: 0.875 }, Filter::Bicubic, PLUS_MINUS_ONE),
+        ..Family::PAPER
+    };
+
+    /// MLPerf Tiny's visual wake words: 96 x 96, two classes, bytes divided by 255.
+    pub const MLPERF_TINY: Family = Family {
+        name: "mlperf-tiny",
+        preprocess: preprocess(Framing::Square { fraction: 1.0 }, Filter::Bilinear, ZERO_TO_ONE),
+        ..Family::PAPER
+    };
+}

@@ -1,0 +1,4 @@
+//! Compiles a MobileNet spec to specialised Rust.
+
+pub mod family;
+pub mod weights;

@@ -1,0 +1,199 @@
+//! How feature maps and weights lie in memory.
+//!
+//! A **feature map** of H x W pixels and C channels is kept in *channel blocks* of 16: one block holds, for a run
+//! of pixels, 16 consecutive channels of each pixel. Channels are padded to a multiple of 8, so the last block
+//! holds 16 or 8 channels; padding lanes are always zero. Two arrangements exist:
+//!
+//! * **rows** `[y][C/16][x][16]`: each row is contiguous, so rows can live in a ring, be streamed, and be
+//!   overwritten in place;
+//! * **plane** `[C/16][y][x][16]`: all pixels of a block are contiguous, so that a matrix product sees one flat run
+//!   of H * W pixels. Used where maps are small (14 x 14, 7 x 7).
+//!
+//! The **weights** of a matrix product with K inputs and N outputs are kept in *panels* of 32 outputs,
+//! `[N/32][K][32]`; the last panel is 8, 16, 24 or 32 wide. Depthwise weights are `[C/16][taps][16]`.
+//! All offsets and lengths in this crate count `f32`s.
+
+/// Channels in a full channel block.
+pub const BLOCK: usize = 16;
+/// Channels in the last block where the channel count asks for it.
+pub const HALF_BLOCK: usize = 8;
+/// Outputs in a full weight panel.
+pub const PANEL: usize = 32;
+/// Sections of the weights and regions of the arena start at multiples of this (64 bytes).
+pub const ALIGN: usize = 16;
+/// `f32`s at the start of a layer's weights that hold its epilogue: lower clamp, upper clamp, and padding.
+pub const EPILOGUE: usize = 16;
+
+/// Channels as stored: the next multiple of 8.
+pub const fn padded(channels: usize) -> usize {
+    channels.next_multiple_of(HALF_BLOCK)
+}
+
+/// The next multiple of [`ALIGN`].
+pub const fn aligned(len: usize) -> usize {
+    len.next_multiple_of(ALIGN)
+}
+
+/// Where a feature map lies in the arena, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Map {
+    /// Rows.
+    pub height: usize,
+    /// Pixels in a row.
+    pub width: usize,
+    /// Channels, not padded.
+    pub channels: usize,
+    /// Arena offset of the map.
+    pub offset: usize,
+    /// Rows and their ring, or one plane.
+    pub order: Order,
+}
+
+/// The arrangement of a [`Map`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// `[C/16][y][x][16]`.
+    Plane,
+    /// `[slot][C/16][x][16]`: row `y` is in slot `(first + y) % slots`.
+    Rows {
+        /// Rows that fit; fewer than the height makes the map a ring buffer.
+        slots: usize,
+        /// Slot of row 0.
+        first: usize,
+    },
+}
+
+impl Map {
+    /// Channels as stored.
+    pub const fn padded(&self) -> usize {
+        padded(self.channels)
+    }
+
+    /// Channel blocks, counting a last half block.
+    pub const fn blocks(&self) -> usize {
+        self.channels.div_ceil(BLOCK)
+    }
+
+    /// Channels stored in block `b`: 16, or 8 in a last half block.
+    pub const fn block_width(&self, b: usize) -> usize {
+        let left = self.padded() - b * BLOCK;
+        if left < BLOCK { left } else { BLOCK }
+    }
+
+    /// `f32`s of one row over all blocks.
+    pub const fn row_len(&self) -> usize {
+        self.width * self.padded()
+    }
+
+    /// `f32`s of the map, ring slots counted once.
+    pub const fn len(&self) -> usize {
+        match self.order {
+            Order::Plane => self.height * self.row_len(),
+            Order::Rows { slots, .. } => slots * self.row_len(),
+        }
+    }
+
+    /// Whether the map holds nothing (never, for a checked one).
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Distance between the starts of two full blocks of the same row.
+    pub const fn block_stride(&self) -> usize {
+        match self.order {
+            Order::Plane => self.height * self.width * BLOCK,
+            Order::Rows { .. } => self.width * BLOCK,
+        }
+    }
+
+    /// Arena offset of pixel `x = 0` of row `y` in block `b`.
+    pub const fn at(&self, y: usize, b: usize) -> usize {
+        let row = match self.order {
+            Order::Plane => y * self.width * self.block_width(b),
+            Order::Rows { slots, first } => (first + y) % slots * self.row_len(),
+        };
+        self.offset + b * self.block_stride() + row
+    }
+
+    /// Arena offset one past the map, or `None` where sizes overflow or are absurd.
+    pub const fn end(&self) -> Option<usize> {
+        let rows = match self.order {
+            Order::Plane => self.height,
+            Order::Rows { slots, first } => {
+                if slots == 0 || first >= slots {
+                    return None;
+                }
+                slots
+            }
+        };
+        if self.height == 0 || self.width == 0 || self.channels == 0 || self.channels > usize::MAX / 4 {
+            return None;
+        }
+        let Some(row) = self.width.checked_mul(self.padded()) else { return None };
+        let Some(len) = row.checked_mul(rows) else { return None };
+        self.offset.checked_add(len)
+    }
+}
+
+/// A sliding window: size, stride, and the padding before the first row and column. Padding after the last follows
+/// from the sizes of input and output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// Rows and columns of the kernel.
+    pub size: usize,
+    /// Distance between two outputs, in input pixels.
+    pub stride: usize,
+    /// Zero rows above the first row.
+    pub top: usize,
+    /// Zero columns before the first column.
+    pub left: usize,
+}
+
+impl Window {
+    /// Input rows `start..end` that output rows `from..to` read, borders cut off.
+    pub const fn rows(&self, from: usize, to: usize, height: usize) -> (usize, usize) {
+        let start = (from * self.stride).saturating_sub(self.top);
+        let end = ((to - 1) * self.stride + self.size).saturating_sub(self.top);
+        (if start < height { start } else { height }, if end < height { end } else { height })
+    }
+}
+
+/// Lengths and offsets of a layer's packed weights. `[epilogue][bias][kernel]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Section {
+    /// Offset of the bias from the start of the section.
+    pub bias: usize,
+    /// Offset of the kernel from the start of the section.
+    pub kernel: usize,
+    /// Length of the section, a multiple of [`ALIGN`].
+    pub len: usize,
+}
+
+impl Section {
+    const fn new(outputs: usize, kernel: usize) -> Self {
+        let bias = EPILOGUE;
+        let start = bias + aligned(padded(outputs));
+        Section { bias, kernel: start, len: aligned(start + kernel) }
+    }
+
+    /// A matrix product: `[epilogue][bias][N/32][K][32]`.
+    pub const fn panels(inputs: usize, outputs: usize) -> Self {
+        Self::new(outputs, inputs * padded(outputs))
+    }
+
+    /// A depthwise convolution: `[epilogue][bias][C/16][taps][16]`.
+    pub const fn depthwise(channels: usize, taps: usize) -> Self {
+        Self::new(channels, taps * padded(channels))
+    }
+
+    /// A batch normalisation on its own: `[epilogue, unused][shift][scale]`.
+    pub const fn batchnorm(channels: usize) -> Self {
+        Self::new(channels, padded(channels))
+    }
+}
+
+/// Columns of panel `j` of `outputs`: 32, or what is left, padded to a multiple of 8.
+pub const fn panel_width(outputs: usize, j: usize) -> usize {
+    let left = padded(outputs) - j * PANEL;
+    if left < PANEL { left } else { PANEL }
+}
