@@ -1,4 +1,6 @@
 //! Compiles a MobileNet spec to specialised Rust.
+#![forbid(unsafe_code)]
 
+pub mod error;
 pub mod family;
 pub mod weights;

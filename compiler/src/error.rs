@@ -1,0 +1,126 @@
+//! Errors: every complaint about an input at once, each with its place.
+
+use std::fmt;
+
+/// What is wrong, where, and what would help.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// What is wrong, one sentence without a full stop.
+    pub message: String,
+    /// Where, if there is a where.
+    pub place: Option<Place>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// A place in a text file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as the user named it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// The line itself.
+    pub text: String,
+}
+
+/// All complaints about an input. Never empty when returned as an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    complaints: Vec<Complaint>,
+}
+
+/// The result of anything that reads input.
+pub type Result<T> = std::result::Result<T, Report>;
+
+impl Complaint {
+    /// A complaint without a place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Complaint { message: message.into(), place: None, help: None }
+    }
+
+    /// With a place.
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// With a hint.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl Report {
+    /// No complaints yet.
+    pub fn new() -> Self {
+        Report::default()
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, complaint: Complaint) {
+        self.complaints.push(complaint);
+    }
+
+    /// Takes over the complaints of a failed result, and gives the value of a good one.
+    pub fn absorb<T>(&mut self, result: Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(report) => {
+                self.complaints.extend(report.complaints);
+                None
+            }
+        }
+    }
+
+    /// The complaints, in the order in which they were made.
+    pub fn complaints(&self) -> &[Complaint] {
+        &self.complaints
+    }
+
+    /// `value` if there is nothing to complain about.
+    pub fn into_result<T>(self, value: T) -> Result<T> {
+        if self.complaints.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+impl From<Complaint> for Report {
+    fn from(complaint: Complaint) -> Self {
+        Report { complaints: vec![complaint] }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            None => write!(f, "{}", self.message)?,
+            Some(Place { file, line, column, text }) => {
+                let margin = line.to_string().len();
+                writeln!(f, "{file}:{line}:{column}: {}", self.message)?;
+                writeln!(f, "{line} | {}", text.replace('\t', " "))?;
+                write!(f, "{:margin$} | {:>column$}", "", "^")?;
+            }
+        }
+        match &self.help {
+            Some(help) => write!(f, "\n  help: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, complaint) in self.complaints.iter().enumerate() {
+            if i > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{complaint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Report {}
