@@ -3,4 +3,5 @@
 
 pub mod error;
 pub mod family;
+pub mod ir;
 pub mod weights;

@@ -244,7 +244,12 @@ const fn map_end(map: &Map) -> Result<usize, Misfit> {
 
 /// A window over an input of `from` pixels that gives `to` pixels, at most `window.size - 1` of them past the end.
 const fn window_fits(window: &Window, before: usize, from: usize, to: usize) -> bool {
-    if window.size == 0 || window.size > 16 || window.stride == 0 || window.stride > 16 || before >= window.size {
+    if window.size == 0
+        || window.size > 16
+        || window.stride == 0
+        || window.stride > 16
+        || before >= window.size
+    {
         return false;
     }
     if from == 0 || to == 0 || from > 1 << 24 || to > 1 << 24 {
