@@ -4,4 +4,5 @@
 pub mod error;
 pub mod family;
 pub mod ir;
+pub mod plan;
 pub mod weights;

@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Not built yet.
