@@ -1,0 +1,110 @@
+//! A layer descriptor as tokens: the same struct literal a person would write.
+
+use mobilenet_kernels::layer::{Conv, Depthwise, Pointwise, Pool, Separable, Stem};
+use mobilenet_kernels::layout::{Map, Order, Window};
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use crate::plan::Kernel;
+
+/// `60800` as tokens, without a type suffix.
+pub(super) fn number(value: usize) -> Literal {
+    Literal::usize_unsuffixed(value)
+}
+
+/// The type of a layer and its descriptor, or `None` for kernels that compiled code does not call: layers that the
+/// passes have folded away, and the classifier, whose class count is a parameter.
+pub(super) fn descriptor(kernel: &Kernel) -> Option<(TokenStream, TokenStream)> {
+    Some(match kernel {
+        Kernel::Stem(layer) => (quote!(Stem), stem(layer.layer())),
+        Kernel::Conv(layer) => (quote!(Conv), conv(layer.layer())),
+        Kernel::Depthwise(layer) => (quote!(Depthwise), depthwise(layer.layer())),
+        Kernel::Pointwise(layer) => (quote!(Pointwise), pointwise(layer.layer())),
+        Kernel::Separable(layer) => (quote!(Separable), separable(layer.layer())),
+        Kernel::BatchNorm(layer) => {
+            let (map, weights) = (map(&layer.layer().map), number(layer.layer().weights));
+            (quote!(BatchNorm), quote!(BatchNorm { map: #map, weights: #weights }))
+        }
+        Kernel::Activation(layer) => {
+            let (map, weights) = (map(&layer.layer().map), number(layer.layer().weights));
+            (quote!(Activation), quote!(Activation { map: #map, weights: #weights }))
+        }
+        Kernel::Pool(layer) => (quote!(Pool), pool(layer.layer())),
+        Kernel::FullyConnected(_) | Kernel::Softmax(_) => return None,
+    })
+}
+
+fn map(map: &Map) -> TokenStream {
+    let [height, width, channels, offset] = [map.height, map.width, map.channels, map.offset].map(number);
+    let order = match map.order {
+        Order::Plane => quote!(Order::Plane),
+        Order::Rows { slots, first } => {
+            let [slots, first] = [slots, first].map(number);
+            quote!(Order::Rows { slots: #slots, first: #first })
+        }
+    };
+    quote!(Map { height: #height, width: #width, channels: #channels, offset: #offset, order: #order })
+}
+
+fn window(window: &Window) -> TokenStream {
+    let [size, stride, top, left] = [window.size, window.stride, window.top, window.left].map(number);
+    quote!(Window { size: #size, stride: #stride, top: #top, left: #left })
+}
+
+fn stem(layer: &Stem) -> TokenStream {
+    let [height, width, channels] = layer.image.map(number);
+    let (window, output) = (window(&layer.window), map(&layer.output));
+    let [strip, lines, weights] = [layer.strip, layer.lines, layer.weights].map(number);
+    quote!(Stem {
+        image: [#height, #width, #channels],
+        window: #window,
+        output: #output,
+        strip: #strip,
+        lines: #lines,
+        weights: #weights,
+    })
+}
+
+fn conv(layer: &Conv) -> TokenStream {
+    let (input, window, output) = (map(&layer.input), window(&layer.window), map(&layer.output));
+    let [strip, lines, weights] = [layer.strip, layer.lines, layer.weights].map(number);
+    quote!(Conv {
+        input: #input,
+        window: #window,
+        output: #output,
+        strip: #strip,
+        lines: #lines,
+        weights: #weights,
+    })
+}
+
+fn depthwise(layer: &Depthwise) -> TokenStream {
+    let (input, window, output) = (map(&layer.input), window(&layer.window), map(&layer.output));
+    let weights = number(layer.weights);
+    quote!(Depthwise { input: #input, window: #window, output: #output, weights: #weights })
+}
+
+fn pointwise(layer: &Pointwise) -> TokenStream {
+    let (input, output, weights) = (map(&layer.input), map(&layer.output), number(layer.weights));
+    quote!(Pointwise { input: #input, output: #output, weights: #weights })
+}
+
+fn separable(layer: &Separable) -> TokenStream {
+    let (input, window, output) = (map(&layer.input), window(&layer.window), map(&layer.output));
+    let [strip, scratch] = [layer.strip, layer.scratch].map(number);
+    let [depthwise, pointwise] = [layer.depthwise, layer.pointwise].map(number);
+    quote!(Separable {
+        input: #input,
+        window: #window,
+        output: #output,
+        strip: #strip,
+        scratch: #scratch,
+        depthwise: #depthwise,
+        pointwise: #pointwise,
+    })
+}
+
+fn pool(layer: &Pool) -> TokenStream {
+    let (input, output) = (map(&layer.input), number(layer.output));
+    quote!(Pool { input: #input, output: #output })
+}
