@@ -1,6 +1,36 @@
-//! Kernels of compiled MobileNets.
-#![cfg_attr(not(test), no_std)]
+//! Kernels of compiled MobileNets: no allocation, no panic on valid layers, `no_std`.
+//!
+//! * [`layout`] says how feature maps and weights lie in memory, [`layer`] what a kernel is called with, [`pack`] brings
+//!   weights into their layout, [`header`] describes a packed file;
+//! * [`Kernels`] runs layers, in one of the instruction sets of [`Isa`]: each algorithm is written once over a small
+//!   SIMD trait and instantiated for each set;
+//! * [`reference`](mod@reference) has the obvious loops, which say what the right answer is;
+//! * [`network`] is what generated code implements.
+//!
+//! This is the only crate of the project with `unsafe` code. Kernels work with raw pointers inside an arena; that
+//! every access stays inside follows from [`layer::Checked`].
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
 
+#[cfg(all(feature = "alloc", not(feature = "std")))]
+extern crate alloc;
+#[cfg(all(feature = "alloc", feature = "std"))]
+extern crate std as alloc;
+
+pub mod header;
 pub mod image;
+mod isa;
+#[cfg(feature = "simd")]
+mod kernels;
 pub mod layer;
 pub mod layout;
+pub mod network;
+#[cfg(feature = "simd")]
+mod ops;
+pub mod pack;
+pub mod reference;
+#[cfg(feature = "simd")]
+mod simd;
+
+pub use isa::Isa;
+#[cfg(feature = "simd")]
+pub use kernels::Kernels;

@@ -1,0 +1,91 @@
+//! Instruction sets.
+
+use core::fmt;
+use core::str::FromStr;
+
+/// An instruction set that kernels exist for, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Isa {
+    /// x86-64 with AVX-512 F, BW, DQ and VL.
+    Avx512,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// Any x86-64.
+    Sse2,
+    /// Any processor.
+    Scalar,
+}
+
+impl Isa {
+    /// All of them, best first.
+    pub const ALL: [Isa; 4] = [Isa::Avx512, Isa::Avx2, Isa::Sse2, Isa::Scalar];
+
+    /// Its name, as options and variables spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Isa::Avx512 => "avx512",
+            Isa::Avx2 => "avx2",
+            Isa::Sse2 => "sse2",
+            Isa::Scalar => "scalar",
+        }
+    }
+
+    /// Whether this processor has it: asked at run time with feature `std`, at compile time without.
+    pub fn is_available(self) -> bool {
+        match self {
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
+            Isa::Avx512 => {
+                Isa::Avx2.is_available()
+                    && std::is_x86_feature_detected!("avx512f")
+                    && std::is_x86_feature_detected!("avx512bw")
+                    && std::is_x86_feature_detected!("avx512dq")
+                    && std::is_x86_feature_detected!("avx512vl")
+            }
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
+            Isa::Avx2 => std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma"),
+            #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+            Isa::Avx512 => cfg!(all(
+                target_feature = "avx512f",
+                target_feature = "avx512bw",
+                target_feature = "avx512dq",
+                target_feature = "avx512vl",
+                target_feature = "fma"
+            )),
+            #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+            Isa::Avx2 => cfg!(all(target_feature = "avx2", target_feature = "fma")),
+            Isa::Sse2 => cfg!(target_arch = "x86_64"),
+            Isa::Scalar => true,
+        }
+    }
+
+    /// Those that this processor has, best first.
+    pub fn available() -> impl Iterator<Item = Isa> {
+        Isa::ALL.into_iter().filter(|isa| isa.is_available())
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A name that no instruction set has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownIsa;
+
+impl fmt::Display for UnknownIsa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown instruction set: avx512, avx2, sse2 and scalar are known")
+    }
+}
+
+impl core::error::Error for UnknownIsa {}
+
+impl FromStr for Isa {
+    type Err = UnknownIsa;
+
+    fn from_str(name: &str) -> Result<Self, UnknownIsa> {
+        Isa::ALL.into_iter().find(|isa| isa.name() == name).ok_or(UnknownIsa)
+    }
+}

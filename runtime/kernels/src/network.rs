@@ -1,0 +1,178 @@
+//! What generated code implements, and memory of the right alignment.
+
+use crate::header;
+use crate::layout::Section;
+#[cfg(feature = "simd")]
+use crate::{Kernels, image::Image};
+
+/// 64 aligned bytes: a cache line, one vector of the widest instruction set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C, align(64))]
+pub struct Line(pub [f32; 16]);
+
+impl Line {
+    /// All zero.
+    pub const ZERO: Line = Line([0.0; 16]);
+}
+
+/// Lines as one run of values.
+pub fn floats(lines: &[Line]) -> &[f32] {
+    // SAFETY: a Line is 16 f32s without padding (64 bytes, asserted below), and alignment only falls.
+    unsafe { core::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 16) }
+}
+
+/// Lines as one run of values, to change.
+pub fn floats_mut(lines: &mut [Line]) -> &mut [f32] {
+    // SAFETY: as in `floats`; the borrow is exclusive.
+    unsafe { core::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 16) }
+}
+
+/// Lines as bytes, to change: any bytes make floats.
+pub fn bytes_mut(lines: &mut [Line]) -> &mut [u8] {
+    // SAFETY: as in `floats`; every bit pattern is a valid f32 and a valid u8.
+    unsafe { core::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), size_of_val(lines)) }
+}
+
+const _: () = assert!(size_of::<Line>() == 64);
+
+/// Bytes of a file, embedded with the alignment that kernels want:
+///
+/// ```ignore
+/// static WEIGHTS: Aligned<[u8; 4096]> = Aligned(*include_bytes!("model.mnw"));
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Aligned<T: ?Sized>(pub T);
+
+/// Bytes as little-endian `f32`s, if they are aligned and whole, and the processor is little-endian too.
+pub fn as_floats(bytes: &[u8]) -> Option<&[f32]> {
+    // SAFETY: every bit pattern is a valid f32; align_to keeps to alignment and length.
+    let (before, floats, after) = unsafe { bytes.align_to::<f32>() };
+    (cfg!(target_endian = "little") && before.is_empty() && after.is_empty()).then_some(floats)
+}
+
+/// An array of a length that its type knows.
+pub trait Array<T: Copy>: Sized + Clone + Send + Sync + 'static {
+    /// Its length.
+    const LEN: usize;
+
+    /// All elements the same.
+    fn filled(value: T) -> Self;
+
+    /// As a slice.
+    fn as_slice(&self) -> &[T];
+
+    /// As a slice, to change.
+    fn as_mut_slice(&mut self) -> &mut [T];
+
+    /// A slice of exactly this length as an array.
+    fn from_slice(slice: &[T]) -> Option<&Self>;
+
+    /// On the heap, all elements the same, without a detour over the stack.
+    #[cfg(feature = "alloc")]
+    fn boxed(value: T) -> alloc::boxed::Box<Self>;
+}
+
+impl<T: Copy + Send + Sync + 'static, const N: usize> Array<T> for [T; N] {
+    const LEN: usize = N;
+
+    fn filled(value: T) -> Self {
+        [value; N]
+    }
+
+    fn as_slice(&self) -> &[T] {
+        self
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [T] {
+        self
+    }
+
+    fn from_slice(slice: &[T]) -> Option<&Self> {
+        slice.try_into().ok()
+    }
+
+    #[cfg(feature = "alloc")]
+    fn boxed(value: T) -> alloc::boxed::Box<Self> {
+        match alloc::vec![value; N].into_boxed_slice().try_into() {
+            Ok(boxed) => boxed,
+            Err(_) => unreachable!("a vector of N elements is an array of N elements"),
+        }
+    }
+}
+
+/// A compiled network: constants, array types, and two functions that are straight lines of kernel calls.
+pub trait Network: Copy + Send + Sync + 'static {
+    /// The model's name.
+    const NAME: &'static str;
+    /// Height, width and channels of the input.
+    const INPUT: [usize; 3];
+    /// Classes.
+    const CLASSES: usize;
+    /// Length of the pooled features.
+    const EMBEDDING: usize;
+    /// `f32`s of packed weights before the classifier's.
+    const TRUNK: usize;
+    /// Arena offset of the pooled features.
+    const FEATURES_AT: usize;
+    /// Arena offset of the scores.
+    const SCORES_AT: usize;
+    /// Multiply-adds of one run.
+    const MACS: u64;
+    /// Parameters: weights of convolutions and classifier, and the classifier's bias.
+    const PARAMS: u64;
+    /// Identifies the plan; packed weights of another plan are refused.
+    const FINGERPRINT: u64;
+
+    /// `f32`s of packed weights.
+    const WEIGHTS: usize = Self::TRUNK + Section::panels(Self::EMBEDDING, Self::CLASSES).len;
+    /// Bytes of the packed weights with their header.
+    const WEIGHT_BYTES: usize = header::LEN + Self::WEIGHTS * size_of::<f32>();
+    /// Bytes of the arena.
+    const ARENA_BYTES: usize = size_of::<Self::Arena>();
+
+    /// The input as bytes, `[u8; H * W * C]`.
+    type Pixels: Array<u8>;
+    /// The input as normalised floats, `[f32; H * W * C]`.
+    type Tensor: Array<f32>;
+    /// The pooled features, `[f32; EMBEDDING]`.
+    type Features: Array<f32>;
+    /// One value a class, `[f32; CLASSES]`.
+    type Scores: Array<f32>;
+    /// Working memory.
+    type Arena: Array<Line>;
+
+    /// Runs everything up to the pooled features, and leaves those in the arena.
+    #[cfg(feature = "simd")]
+    fn features(kernels: &Kernels, weights: &[f32], image: Image<'_>, arena: &mut [f32]);
+
+    /// Runs the classifier on the pooled features in the arena, and leaves the logits there.
+    #[cfg(feature = "simd")]
+    fn logits(kernels: &Kernels, weights: &[f32], arena: &mut [f32]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_seen_as_what_it_is() {
+        let mut lines = [Line::ZERO; 2];
+        bytes_mut(&mut lines)[64..68].copy_from_slice(&1.5f32.to_le_bytes());
+        assert_eq!(floats(&lines)[16], 1.5);
+        floats_mut(&mut lines)[0] = 2.0;
+        assert_eq!(lines[0].0[0], 2.0);
+        let aligned = Aligned([0u8; 64]);
+        assert_eq!(as_floats(&aligned.0).map(<[f32]>::len), Some(16));
+        assert_eq!(as_floats(&aligned.0[1..]), None);
+        assert_eq!(as_floats(&aligned.0[..7]), None);
+    }
+
+    #[test]
+    #[cfg(feature = "alloc")]
+    fn large_arrays_go_straight_to_the_heap() {
+        // Sixteen times the stack of a test thread.
+        let arena = <[Line; 1 << 19]>::boxed(Line::ZERO);
+        assert_eq!(arena.as_slice().len(), 1 << 19);
+    }
+}

@@ -1,0 +1,18 @@
+//! The algorithms, each written once over [`Simd`](crate::simd::Simd).
+//!
+//! Everything here is `#[inline(always)]` and ends up inside the entry points of [`kernels`](crate::kernels), where the
+//! instruction set is switched on. Pointers `weights` and `arena` are the starts of the slices that the layer has been
+//! checked against: every offset that a layer's maps and sections give is inside them.
+
+pub(crate) mod conv;
+pub(crate) mod depthwise;
+pub(crate) mod elementwise;
+pub(crate) mod fully_connected;
+pub(crate) mod pointwise;
+pub(crate) mod pool;
+pub(crate) mod softmax;
+pub(crate) mod stem;
+pub(crate) mod tile;
+
+/// Output rows `from..to`.
+pub(crate) type Rows = core::ops::Range<usize>;

@@ -1,0 +1,90 @@
+//! 1x1 convolutions: the left operand is a map itself.
+
+use super::Rows;
+use super::tile::{Acc, Left, Panel, Product, multiply_run};
+use crate::layout::{BLOCK, Map, Order};
+use crate::simd::Simd;
+
+/// Pixels of a map: full channel blocks, then what is left of the channels.
+#[derive(Clone, Copy)]
+struct Blocks {
+    first: *const f32,
+    stride: usize,
+    full: usize,
+    tail: *const f32,
+    tail_width: usize,
+    tail_inputs: usize,
+}
+
+impl Left for Blocks {
+    #[inline(always)]
+    unsafe fn multiply<S: Simd, const MR: usize, const NV: usize>(
+        self,
+        mut panel: Panel,
+        mut acc: Acc<S, MR, NV>,
+    ) -> Acc<S, MR, NV> {
+        let mut block = self.first;
+        // SAFETY: `full` blocks are `stride` apart, the tail is where it is said to be.
+        unsafe {
+            for _ in 0..self.full {
+                acc = multiply_run::<S, MR, NV>(block, BLOCK, BLOCK, &mut panel, acc);
+                block = block.wrapping_add(self.stride);
+            }
+            if self.tail_inputs > 0 {
+                acc =
+                    multiply_run::<S, MR, NV>(self.tail, self.tail_width, self.tail_inputs, &mut panel, acc);
+            }
+        }
+        acc
+    }
+
+    #[inline(always)]
+    fn advance(self, pixels: usize) -> Self {
+        Blocks {
+            first: self.first.wrapping_add(pixels * BLOCK),
+            tail: self.tail.wrapping_add(pixels * self.tail_width),
+            ..self
+        }
+    }
+}
+
+/// The pixels of row `y`, and all that follow it in memory.
+#[inline(always)]
+fn blocks(map: &Map, y: usize, arena: *const f32) -> Blocks {
+    let full = map.channels / BLOCK;
+    let last = map.blocks() - 1;
+    Blocks {
+        first: arena.wrapping_add(map.at(y, 0)),
+        stride: map.block_stride(),
+        full,
+        tail: arena.wrapping_add(map.at(y, last)),
+        tail_width: map.block_width(last),
+        tail_inputs: map.channels % BLOCK,
+    }
+}
+
+/// Rows `rows` of the output from rows `rows - from` of the input.
+///
+/// # Safety
+///
+/// Both maps and the section at `section` must be inside arena and weights.
+#[inline(always)]
+pub(crate) unsafe fn pointwise<S: Simd>(
+    input: &Map,
+    from: usize,
+    output: &Map,
+    rows: Rows,
+    section: *const f32,
+    arena: *mut f32,
+) {
+    let product = Product { section, inputs: input.channels, output, arena };
+    // SAFETY: rows of both maps are inside the arena; planes go on from row to row.
+    unsafe {
+        if input.order == Order::Plane && output.order == Order::Plane {
+            let pixels = rows.len() * input.width;
+            product.run::<S, _>(rows.start..rows.start + 1, pixels, |y| blocks(input, y - from, arena));
+        } else {
+            product.run::<S, _>(rows, input.width, |y| blocks(input, y - from, arena));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The first convolution: image rows are normalised into zero-bordered lines, the lines are the left operand.
+
+use super::Rows;
+use super::tile::{Acc, Left, Panel, Product, multiply_run};
+use crate::image::Image;
+use crate::layer::Stem;
+use crate::simd::Simd;
+
+/// A window of image lines for each pixel. `STEP` is the distance between pixels where it is known at compile time.
+#[derive(Clone, Copy)]
+struct Lines<const STEP: usize> {
+    first: *const f32,
+    line: usize,
+    lines: usize,
+    inputs: usize,
+    step: usize,
+}
+
+impl<const STEP: usize> Left for Lines<STEP> {
+    const TILE: usize = if STEP == 0 { 4 } else { 14 };
+
+    #[inline(always)]
+    unsafe fn multiply<S: Simd, const MR: usize, const NV: usize>(
+        self,
+        mut panel: Panel,
+        mut acc: Acc<S, MR, NV>,
+    ) -> Acc<S, MR, NV> {
+        let step = if STEP == 0 { self.step } else { STEP };
+        for line in 0..self.lines {
+            // SAFETY: the line buffer has `lines` lines, each with `inputs` values from every pixel on.
+            acc = unsafe {
+                let left = self.first.add(line * self.line);
+                multiply_run::<S, MR, NV>(left, step, self.inputs, &mut panel, acc)
+            };
+        }
+        acc
+    }
+
+    #[inline(always)]
+    fn advance(self, pixels: usize) -> Self {
+        let step = if STEP == 0 { self.step } else { STEP };
+        Lines { first: self.first.wrapping_add(pixels * step), ..self }
+    }
+}
+
+/// Computes rows of the output.
+///
+/// # Safety
+///
+/// The layer must be checked against `weights` and `arena`, and the image have the layer's size.
+#[inline(always)]
+pub(crate) unsafe fn stem<S: Simd>(
+    layer: &Stem,
+    rows: Rows,
+    image: Image<'_>,
+    weights: *const f32,
+    arena: *mut f32,
+) {
+    let mut from = rows.start;
+    while from < rows.end {
+        let to = (from + layer.strip).min(rows.end);
+        // SAFETY: passed on; a strip's lines fit the line buffer.
+        unsafe {
+            fill_lines(layer, from..to, image, arena);
+            // Colour and grey images at stride 2 have their pixels at a distance known at compile time.
+            match layer.window.stride * layer.image[2] {
+                6 => strip::<S, 6>(layer, from..to, weights, arena),
+                2 => strip::<S, 2>(layer, from..to, weights, arena),
+                _ => strip::<S, 0>(layer, from..to, weights, arena),
+            }
+        }
+        from = to;
+    }
+}
+
+/// Normalises the image rows of a strip into the line buffer, with zero where the window looks over the border.
+#[inline(always)]
+unsafe fn fill_lines(layer: &Stem, rows: Rows, image: Image<'_>, arena: *mut f32) {
+    let [height, width, channels] = layer.image;
+    let line = layer.line_pixels() * channels;
+    let count = (rows.len() - 1) * layer.window.stride + layer.window.size;
+    // SAFETY: `lines_len` covers the lines of a strip.
+    let lines = unsafe { core::slice::from_raw_parts_mut(arena.add(layer.lines), count * line) };
+    let before = layer.window.left * channels;
+    let inside = (width * channels).min(line - before);
+    for (i, out) in lines.chunks_exact_mut(line).enumerate() {
+        let y = rows.start * layer.window.stride + i;
+        if y < layer.window.top || y >= height + layer.window.top {
+            out.fill(0.0);
+            continue;
+        }
+        let at = (y - layer.window.top) * width * channels;
+        out[..before].fill(0.0);
+        fill_line(image, at, channels, &mut out[before..before + inside]);
+        out[before + inside..].fill(0.0);
+    }
+}
+
+#[inline(always)]
+fn fill_line(image: Image<'_>, at: usize, channels: usize, out: &mut [f32]) {
+    match image {
+        Image::Tensor(values) => out.copy_from_slice(&values[at..at + out.len()]),
+        Image::Pixels(pixels, normalise) => {
+            let pixels = &pixels[at..at + out.len()];
+            let (scale, offset) = (normalise.scale, normalise.offset);
+            let uniform = (1..channels.min(4)).all(|c| scale[c] == scale[0] && offset[c] == offset[0]);
+            if uniform {
+                for (out, &byte) in out.iter_mut().zip(pixels) {
+                    *out = f32::from(byte) * scale[0] + offset[0];
+                }
+            } else {
+                for (i, (out, &byte)) in out.iter_mut().zip(pixels).enumerate() {
+                    let c = i % channels % 4;
+                    *out = f32::from(byte) * scale[c] + offset[c];
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn strip<S: Simd, const STEP: usize>(layer: &Stem, rows: Rows, weights: *const f32, arena: *mut f32) {
+    let channels = layer.image[2];
+    let line = layer.line_pixels() * channels;
+    let left = Lines::<STEP> {
+        first: arena.wrapping_add(layer.lines),
+        line,
+        lines: layer.window.size,
+        inputs: layer.window.size * channels,
+        step: layer.window.stride * channels,
+    };
+    // SAFETY: the layer is checked: its section is inside the weights.
+    let section = unsafe { weights.add(layer.weights) };
+    let inputs = layer.window.size * layer.window.size * channels;
+    let product = Product { section, inputs, output: &layer.output, arena };
+    let start = rows.start;
+    // SAFETY: the line buffer holds the lines of these rows.
+    unsafe {
+        product.run::<S, _>(rows, layer.output.width, |y| Lines::<STEP> {
+            first: left.first.wrapping_add((y - start) * layer.window.stride * line),
+            ..left
+        });
+    }
+}

@@ -1,0 +1,149 @@
+//! Bringing weights and maps into the layouts of [`layout`](crate::layout).
+
+use crate::layout::{BLOCK, EPILOGUE, Map, Section, padded, panel_width};
+
+/// Writes epilogue and bias, and zero everywhere else.
+fn begin(section: Section, bias: &[f32], bounds: [f32; 2], out: &mut [f32]) {
+    out[..section.len].fill(0.0);
+    out[..2].copy_from_slice(&bounds);
+    out[section.bias..section.bias + bias.len()].copy_from_slice(bias);
+}
+
+/// Packs a matrix product, [`Section::panels`]: `kernel` is `inputs` rows of `outputs` values.
+///
+/// # Panics
+///
+/// Where a slice is shorter than `inputs`, `outputs` and the section ask for.
+pub fn panels(
+    kernel: &[f32],
+    bias: &[f32],
+    bounds: [f32; 2],
+    inputs: usize,
+    outputs: usize,
+    out: &mut [f32],
+) {
+    let section = Section::panels(inputs, outputs);
+    begin(section, &bias[..outputs], bounds, out);
+    for panel in 0..outputs.div_ceil(crate::layout::PANEL) {
+        let first = panel * crate::layout::PANEL;
+        let width = panel_width(outputs, panel);
+        let columns = width.min(outputs - first);
+        let start = section.kernel + first * inputs;
+        for k in 0..inputs {
+            let row = &kernel[k * outputs + first..][..columns];
+            out[start + k * width..][..columns].copy_from_slice(row);
+        }
+    }
+}
+
+/// Packs a depthwise convolution, [`Section::depthwise`]: `kernel` is `taps` rows of `channels` values.
+///
+/// # Panics
+///
+/// Where a slice is shorter than `taps`, `channels` and the section ask for.
+pub fn depthwise(
+    kernel: &[f32],
+    bias: &[f32],
+    bounds: [f32; 2],
+    channels: usize,
+    taps: usize,
+    out: &mut [f32],
+) {
+    let section = Section::depthwise(channels, taps);
+    begin(section, &bias[..channels], bounds, out);
+    for first in (0..channels).step_by(BLOCK) {
+        let width = (padded(channels) - first).min(BLOCK);
+        let lanes = width.min(channels - first);
+        let start = section.kernel + first * taps;
+        for tap in 0..taps {
+            let row = &kernel[tap * channels + first..][..lanes];
+            out[start + tap * width..][..lanes].copy_from_slice(row);
+        }
+    }
+}
+
+/// Packs a batch normalisation on its own, [`Section::batchnorm`].
+///
+/// # Panics
+///
+/// Where a slice is shorter than the section asks for.
+pub fn batchnorm(scale: &[f32], shift: &[f32], out: &mut [f32]) {
+    let section = Section::batchnorm(scale.len());
+    begin(section, shift, [f32::NEG_INFINITY, f32::INFINITY], out);
+    out[section.kernel..section.kernel + scale.len()].copy_from_slice(scale);
+}
+
+/// Copies an interleaved map, `(height, width, channels)`, to its place in an arena.
+///
+/// # Panics
+///
+/// Where a slice is too short.
+pub fn to_map(interleaved: &[f32], map: &Map, arena: &mut [f32]) {
+    each(map, |at, from| arena[at] = if let Some(from) = from { interleaved[from] } else { 0.0 });
+}
+
+/// Copies a map from its place in an arena, interleaved.
+///
+/// # Panics
+///
+/// Where a slice is too short.
+pub fn from_map(map: &Map, arena: &[f32], interleaved: &mut [f32]) {
+    each(map, |at, to| {
+        if let Some(to) = to {
+            interleaved[to] = arena[at];
+        }
+    });
+}
+
+/// Arena offset and interleaved index of every value; padding lanes have no index.
+fn each(map: &Map, mut visit: impl FnMut(usize, Option<usize>)) {
+    for y in 0..map.height {
+        for block in 0..map.blocks() {
+            let width = map.block_width(block);
+            for x in 0..map.width {
+                for lane in 0..width {
+                    let channel = block * BLOCK + lane;
+                    let index = (y * map.width + x) * map.channels + channel;
+                    visit(map.at(y, block) + x * width + lane, (channel < map.channels).then_some(index));
+                }
+            }
+        }
+    }
+}
+
+const _: () = assert!(EPILOGUE >= 2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Order;
+
+    #[test]
+    fn panels_hold_columns_and_pad_with_zero() {
+        let (inputs, outputs) = (3, 41);
+        let kernel: Vec<f32> = (0..inputs * outputs).map(|i| i as f32 + 1.0).collect();
+        let bias = vec![7.0; outputs];
+        let section = Section::panels(inputs, outputs);
+        let mut out = vec![f32::NAN; section.len];
+        panels(&kernel, &bias, [0.0, 6.0], inputs, outputs, &mut out);
+        assert_eq!(out[..2], [0.0, 6.0]);
+        assert_eq!((out[section.bias + 40], out[section.bias + 41]), (7.0, 0.0));
+        // Second row of the first panel; third row of the second, 16 wide.
+        assert_eq!(out[section.kernel + 32], kernel[outputs]);
+        assert_eq!(out[section.kernel + 3 * 32 + 2 * 16 + 8], kernel[2 * outputs + 40]);
+        assert_eq!(out[section.kernel + 3 * 32 + 2 * 16 + 9], 0.0);
+    }
+
+    #[test]
+    fn maps_survive_the_round_trip() {
+        for order in [Order::Plane, Order::Rows { slots: 5, first: 3 }] {
+            let map = Map { height: 4, width: 3, channels: 21, offset: 16, order };
+            let values: Vec<f32> = (0..4 * 3 * 21).map(|i| i as f32).collect();
+            let mut arena = vec![f32::NAN; map.end().unwrap()];
+            to_map(&values, &map, &mut arena);
+            let mut back = vec![0.0; values.len()];
+            from_map(&map, &arena, &mut back);
+            assert_eq!(back, values);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Vectors: the one thing that differs between instruction sets.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod sse2;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+pub(crate) use scalar::Scalar;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use sse2::Sse2;
+
+/// A vector of `f32`s.
+///
+/// # Safety
+///
+/// Methods may only be called where the processor has the instruction set: inside an entry point whose
+/// `target_feature`s include it. `load` and `store` touch [`LANES`](Simd::LANES) values from the pointer on, at any
+/// alignment.
+pub(crate) trait Simd: Copy {
+    /// The vector.
+    type V: Copy;
+    /// The set for the last 8 channels of a map, where this one's vectors are wider.
+    type Half: Simd;
+    /// `f32`s in a vector; divides 16.
+    const LANES: usize;
+    /// Rows of a tile two vectors wide: accumulators and operands leave a register to spare, or the compiler spills.
+    const TILE: usize;
+
+    /// Calls `f` as a function of its own with the instruction set switched on: keeps functions small, which keeps
+    /// the compiler quick. `f` must be `#[inline(always)]`.
+    unsafe fn call(f: impl FnOnce());
+
+    unsafe fn splat(value: f32) -> Self::V;
+    unsafe fn load(from: *const f32) -> Self::V;
+    unsafe fn store(to: *mut f32, value: Self::V);
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`, rounded once where the processor does that.
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+}
+
+/// Implements [`Simd`] by intrinsics.
+macro_rules! intrinsics {
+    ($set:ident, $vector:ty, half $half:ty, lanes $lanes:literal, tile $tile:literal,
+     features $features:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $max:ident, $min:ident, $fma:expr) => {
+        impl crate::simd::Simd for $set {
+            type V = $vector;
+            type Half = $half;
+            const LANES: usize = $lanes;
+            const TILE: usize = $tile;
+
+            #[target_feature(enable = $features)]
+            #[inline(never)]
+            unsafe fn call(f: impl FnOnce()) {
+                f();
+            }
+            #[inline(always)]
+            unsafe fn splat(value: f32) -> $vector {
+                // SAFETY: the caller has the instruction set, by the contract of Simd; so below.
+                unsafe { $splat(value) }
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> $vector {
+                // SAFETY: and LANES values are there to be read.
+                unsafe { $load(from) }
+            }
+            #[inline(always)]
+            unsafe fn store(to: *mut f32, value: $vector) {
+                // SAFETY: and LANES values are there to be written.
+                unsafe { $store(to, value) }
+            }
+            #[inline(always)]
+            unsafe fn add(a: $vector, b: $vector) -> $vector {
+                // SAFETY: as in splat.
+                unsafe { $add(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn mul(a: $vector, b: $vector) -> $vector {
+                // SAFETY: as in splat.
+                unsafe { $mul(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn fma(a: $vector, b: $vector, c: $vector) -> $vector {
+                // SAFETY: as in splat.
+                unsafe { $fma(a, b, c) }
+            }
+            #[inline(always)]
+            unsafe fn max(a: $vector, b: $vector) -> $vector {
+                // SAFETY: as in splat.
+                unsafe { $max(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn min(a: $vector, b: $vector) -> $vector {
+                // SAFETY: as in splat.
+                unsafe { $min(a, b) }
+            }
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+pub(crate) use intrinsics;
