@@ -4,6 +4,9 @@
 pub mod codegen;
 pub mod error;
 pub mod family;
+#[cfg(feature = "interpret")]
+pub mod interpret;
 pub mod ir;
+pub mod pack;
 pub mod plan;
 pub mod weights;

@@ -1,0 +1,12 @@
+//! Interpreters: running a network without compiling it.
+//!
+//! * [`Reference`] walks the graph, at any stage of its passes, with the obvious loops: the oracle. It keeps every value,
+//!   so that two runs can be compared layer by layer.
+//! * [`Interpreter`] walks a plan with the same kernels that compiled code calls: the fair baseline, and the engine for
+//!   models that have not been compiled.
+
+mod plan;
+mod reference;
+
+pub use plan::Interpreter;
+pub use reference::{Reference, Value};

@@ -1,0 +1,92 @@
+//! Walking a plan with the kernels that compiled code calls.
+
+use mobilenet_kernels::Kernels;
+use mobilenet_kernels::image::Image;
+use mobilenet_kernels::network::{Line, floats, floats_mut};
+
+use crate::error::{Complaint, Result};
+use crate::pack::{self, Tensors};
+use crate::plan::{Kernel, Plan, Step};
+
+/// A plan with its packed weights and its arena.
+pub struct Interpreter {
+    plan: Plan,
+    weights: Vec<Line>,
+    arena: Vec<Line>,
+    kernels: &'static Kernels,
+}
+
+/// Lines that hold `len` values.
+fn lines(len: usize) -> Vec<Line> {
+    vec![Line::ZERO; len.div_ceil(16)]
+}
+
+impl Interpreter {
+    /// Packs the weights and allocates the arena.
+    ///
+    /// # Errors
+    ///
+    /// Where a layer has no weights.
+    pub fn new(plan: Plan, tensors: &Tensors, kernels: &'static Kernels) -> Result<Self> {
+        let payload = pack::payload(&plan, tensors)?;
+        let mut weights = lines(payload.len());
+        floats_mut(&mut weights)[..payload.len()].copy_from_slice(&payload);
+        let arena = lines(plan.arena);
+        Ok(Interpreter { plan, weights, arena, kernels })
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Runs the network and gives its result, logits or probabilities as the graph ends.
+    ///
+    /// # Errors
+    ///
+    /// Where the image has another size.
+    pub fn run(&mut self, image: Image<'_>) -> Result<&[f32]> {
+        let [height, width, channels] = self.plan.input;
+        if image.len() != height * width * channels {
+            let found = image.len();
+            let message =
+                format!("the input has {found} values, the network takes {height}x{width}x{channels}");
+            return Err(Complaint::new(message).into());
+        }
+        for step in &self.plan.steps {
+            run_step(step, self.kernels, image, floats(&self.weights), floats_mut(&mut self.arena));
+        }
+        Ok(&floats(&self.arena)[self.plan.logits..][..self.plan.classes])
+    }
+
+    /// The pooled features of the last run.
+    pub fn embedding(&self) -> &[f32] {
+        &floats(&self.arena)[self.plan.features..][..self.plan.embedding]
+    }
+}
+
+fn run_step(step: &Step, kernels: &Kernels, image: Image<'_>, weights: &[f32], arena: &mut [f32]) {
+    let [part] = &step.parts[..] else {
+        let mut stages = step.parts.iter().filter_map(|part| part.kernel.stage());
+        // On the stack: nothing is allocated while a network runs.
+        let mut list = [None; Kernels::MOST_STAGES];
+        let count = list.iter_mut().map_while(|slot| stages.next().map(|stage| *slot = Some(stage))).count();
+        if let Some(first) = list[0] {
+            let list = list.map(|stage| stage.unwrap_or(first));
+            kernels.stream(&list[..count], image, weights, arena);
+        }
+        return;
+    };
+    match &part.kernel {
+        Kernel::Stem(layer) => kernels.stem(layer, image, weights, arena),
+        Kernel::Conv(layer) => kernels.conv(layer, weights, arena),
+        Kernel::Depthwise(layer) => kernels.depthwise(layer, weights, arena),
+        Kernel::Pointwise(layer) => kernels.pointwise(layer, weights, arena),
+        Kernel::Separable(layer) => kernels.separable(layer, weights, arena),
+        Kernel::BatchNorm(layer) => kernels.batchnorm(layer, weights, arena),
+        Kernel::Activation(layer) => kernels.activation(layer, weights, arena),
+        Kernel::Pool(layer) => kernels.pool(layer, weights, arena),
+        Kernel::FullyConnected(layer) => kernels.fully_connected(layer, weights, arena),
+        Kernel::Softmax(layer) => kernels.softmax(layer, arena),
+    }
+}
