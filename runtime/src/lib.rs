@@ -1,1 +1,24 @@
-//! Not built yet.
+//! Runs compiled MobileNets.
+//!
+//! A network is a type that implements [`Network`], made by the compiler; [`Model`] is a network with its weights, and
+//! [`Scratch`] the memory that one run needs. A model is shared between threads; each thread brings its own scratch.
+//! Nothing is allocated while a network runs.
+#![forbid(unsafe_code)]
+
+mod error;
+mod labels;
+mod model;
+#[cfg(feature = "image")]
+mod photo;
+mod weights;
+
+pub use error::Error;
+pub use labels::{Guess, Labels};
+pub use mobilenet_kernels as kernels;
+pub use mobilenet_kernels::Isa;
+pub use mobilenet_kernels::image::{Filter, Framing, Normalise, Preprocess};
+pub use mobilenet_kernels::network::{Aligned, Network};
+pub use model::{Input, Model, Scratch};
+#[cfg(feature = "image")]
+pub use photo::Photo;
+pub use weights::Weights;

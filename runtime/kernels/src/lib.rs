@@ -34,3 +34,5 @@ mod simd;
 pub use isa::Isa;
 #[cfg(feature = "simd")]
 pub use kernels::Kernels;
+#[cfg(feature = "simd")]
+pub use ops::softmax::softmax;

@@ -1,7 +1,7 @@
 //! Softmax, with the largest value subtracted first.
 
 /// Replaces a vector by its softmax. Values that are not numbers stay visible: they make all probabilities NaN.
-pub(crate) fn softmax(values: &mut [f32]) {
+pub fn softmax(values: &mut [f32]) {
     let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0;
     for value in values.iter_mut() {

@@ -1,0 +1,224 @@
+//! A network with its weights, and the memory of a run.
+
+use std::marker::PhantomData;
+use std::path::Path;
+
+use mobilenet_kernels::image::Image;
+use mobilenet_kernels::network::{Array, Line, Network, floats, floats_mut};
+use mobilenet_kernels::{Isa, Kernels, softmax};
+
+use crate::{Error, Guess, Labels, Weights};
+
+/// The variable that forces an instruction set.
+const ISA_VARIABLE: &str = "MOBILENET_ISA";
+
+/// A network with its weights. Shared between threads by reference or by clone; a clone shares the weights.
+#[derive(Debug)]
+pub struct Model<N: Network> {
+    weights: Weights,
+    labels: Labels,
+    kernels: &'static Kernels,
+    network: PhantomData<N>,
+}
+
+impl<N: Network> Clone for Model<N> {
+    fn clone(&self) -> Self {
+        Model {
+            weights: self.weights.clone(),
+            labels: self.labels.clone(),
+            kernels: self.kernels,
+            network: PhantomData,
+        }
+    }
+}
+
+/// The working memory of one run at a time: [`Network::ARENA_BYTES`] on the heap.
+#[derive(Clone, Debug)]
+pub struct Scratch<N: Network>(Box<N::Arena>);
+
+impl<N: Network> Scratch<N> {
+    /// Allocates it.
+    pub fn new() -> Self {
+        Scratch(N::Arena::boxed(Line::ZERO))
+    }
+}
+
+impl<N: Network> Default for Scratch<N> {
+    fn default() -> Self {
+        Scratch::new()
+    }
+}
+
+/// What a network runs on: its array of bytes, `[u8; H * W * C]`, or of normalised floats, `[f32; H * W * C]`. An array
+/// of another length does not compile.
+pub trait Input<N: Network>: sealed::Sealed {
+    /// The array as the kernels see it.
+    #[doc(hidden)]
+    fn image<'i>(&'i self, weights: &'i Weights) -> Image<'i>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<const L: usize> Sealed for [u8; L] {}
+    impl<const L: usize> Sealed for [f32; L] {}
+}
+
+impl<N: Network<Pixels = [u8; L]>, const L: usize> Input<N> for [u8; L] {
+    fn image<'i>(&'i self, weights: &'i Weights) -> Image<'i> {
+        Image::Pixels(self, &weights.preprocess().normalise)
+    }
+}
+
+impl<N: Network<Tensor = [f32; L]>, const L: usize> Input<N> for [f32; L] {
+    fn image<'i>(&'i self, _: &'i Weights) -> Image<'i> {
+        Image::Tensor(self)
+    }
+}
+
+impl<N: Network> Model<N> {
+    /// The model's name.
+    pub const NAME: &'static str = N::NAME;
+    /// Height, width and channels of the input.
+    pub const INPUT: [usize; 3] = N::INPUT;
+    /// Classes.
+    pub const CLASSES: usize = N::CLASSES;
+    /// Length of the embedding.
+    pub const EMBEDDING: usize = N::EMBEDDING;
+    /// Bytes that a [`Scratch`] takes.
+    pub const ARENA_BYTES: usize = N::ARENA_BYTES;
+    /// Bytes of the packed weights.
+    pub const WEIGHT_BYTES: usize = N::WEIGHT_BYTES;
+    /// Multiply-adds of one run.
+    pub const MACS: u64 = N::MACS;
+    /// Parameters.
+    pub const PARAMS: u64 = N::PARAMS;
+
+    /// A network with weights packed for it. The best instruction set of this processor is used, or the one that the
+    /// variable `MOBILENET_ISA` names.
+    ///
+    /// # Errors
+    ///
+    /// Where the weights belong to another network, or the variable names no available instruction set.
+    pub fn new(weights: Weights) -> Result<Self, Error> {
+        weights.check::<N>()?;
+        let kernels = match std::env::var(ISA_VARIABLE) {
+            Ok(name) => forced(&name)?,
+            Err(_) => Kernels::best(),
+        };
+        let labels = weights.labels().clone();
+        Ok(Model { weights, labels, kernels, network: PhantomData })
+    }
+
+    /// A network with weights from a file that `mnetc pack` has written.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be read or used; as [`new`](Self::new).
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Model::new(Weights::read(path)?)
+    }
+
+    /// The same model with these class names.
+    pub fn with_labels(mut self, labels: Labels) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    /// The same model on this instruction set.
+    ///
+    /// # Errors
+    ///
+    /// Where this processor lacks it.
+    pub fn with_isa(mut self, isa: Isa) -> Result<Self, Error> {
+        self.kernels = Kernels::new(isa).ok_or_else(|| Error::Isa(isa.to_string()))?;
+        Ok(self)
+    }
+
+    /// The instruction set in use.
+    pub fn isa(&self) -> Isa {
+        self.kernels.isa()
+    }
+
+    /// The weights.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// The class names.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The memory that a run needs; one a thread.
+    pub fn scratch(&self) -> Scratch<N> {
+        Scratch::new()
+    }
+
+    /// The scores before softmax.
+    pub fn logits(&self, input: &impl Input<N>, scratch: &mut Scratch<N>) -> N::Scores {
+        self.run(input.image(&self.weights), scratch)
+    }
+
+    /// The probability of each class.
+    pub fn probabilities(&self, input: &impl Input<N>, scratch: &mut Scratch<N>) -> N::Scores {
+        let mut scores = self.logits(input, scratch);
+        softmax(scores.as_mut_slice());
+        scores
+    }
+
+    /// The pooled features: what the network sees, before it is put into classes.
+    pub fn embedding(&self, input: &impl Input<N>, scratch: &mut Scratch<N>) -> N::Features {
+        let arena = floats_mut(scratch.0.as_mut_slice());
+        N::features(self.kernels, self.weights.values(), input.image(&self.weights), arena);
+        let mut features = N::Features::filled(0.0);
+        features.as_mut_slice().copy_from_slice(&arena[N::FEATURES_AT..N::FEATURES_AT + N::EMBEDDING]);
+        features
+    }
+
+    /// The scores before softmax of an image whose length is only known at run time.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not `H * W * C` values long.
+    pub fn logits_of(&self, image: Image<'_>, scratch: &mut Scratch<N>) -> Result<N::Scores, Error> {
+        let (expected, found) = (N::Pixels::LEN, image.len());
+        if expected != found {
+            return Err(Error::Length { expected, found });
+        }
+        Ok(self.run(image, scratch))
+    }
+
+    /// The probability of each class of a photo, cropped, resized and normalised as the weights' family does it.
+    ///
+    /// # Errors
+    ///
+    /// Where the photo cannot be resized.
+    #[cfg(feature = "image")]
+    pub fn classify(&self, photo: &crate::Photo, scratch: &mut Scratch<N>) -> Result<N::Scores, Error> {
+        let preprocess = self.weights.preprocess();
+        let pixels = photo.prepare(preprocess, N::INPUT)?;
+        let mut scores = self.logits_of(Image::Pixels(&pixels, &preprocess.normalise), scratch)?;
+        softmax(scores.as_mut_slice());
+        Ok(scores)
+    }
+
+    /// The `count` most probable classes, best first.
+    pub fn top(&self, probabilities: &N::Scores, count: usize) -> Vec<Guess<'_>> {
+        self.labels.top(probabilities.as_slice(), count)
+    }
+
+    fn run(&self, image: Image<'_>, scratch: &mut Scratch<N>) -> N::Scores {
+        let arena = floats_mut(scratch.0.as_mut_slice());
+        N::features(self.kernels, self.weights.values(), image, arena);
+        N::logits(self.kernels, self.weights.values(), arena);
+        let mut scores = N::Scores::filled(0.0);
+        scores
+            .as_mut_slice()
+            .copy_from_slice(&floats(scratch.0.as_slice())[N::SCORES_AT..N::SCORES_AT + N::CLASSES]);
+        scores
+    }
+}
+
+fn forced(name: &str) -> Result<&'static Kernels, Error> {
+    name.parse::<Isa>().ok().and_then(Kernels::new).ok_or_else(|| Error::Isa(name.to_string()))
+}

@@ -1,0 +1,107 @@
+//! Packed weights: embedded in the executable, or read from a `.mnw` file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mobilenet_kernels::header::{self, Header};
+use mobilenet_kernels::image::Preprocess;
+use mobilenet_kernels::network::{Line, Network, as_floats, bytes_mut, floats};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::{Error, Labels};
+
+/// Packed weights; clones share them.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    header: Header,
+    values: Values,
+    labels: Labels,
+}
+
+#[derive(Clone, Debug)]
+enum Values {
+    Embedded(&'static [f32]),
+    Shared(Arc<Vec<Line>>),
+}
+
+impl Weights {
+    /// Weights embedded in the executable, used where they are. Their checksum is not computed: they are as good as the
+    /// code beside them.
+    ///
+    /// # Errors
+    ///
+    /// Where the bytes are no packed weights, or not aligned (see [`Aligned`](crate::Aligned)).
+    pub fn embedded(file: &'static [u8]) -> Result<Self, Error> {
+        let header = Header::parse(file).map_err(Error::Header)?;
+        let (payload, labels) = file[header::LEN..].split_at(header.payload);
+        let values = Values::Embedded(as_floats(payload).ok_or(Error::Alignment)?);
+        Ok(Weights { header, values, labels: Labels::parse(&String::from_utf8_lossy(labels)) })
+    }
+
+    /// Weights from the bytes of a file: copied, and their checksum compared.
+    ///
+    /// # Errors
+    ///
+    /// Where the bytes are no packed weights, or damaged.
+    pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
+        let header = Header::parse(file).map_err(Error::Header)?;
+        if xxh3_64(&file[header::LEN..]) != header.checksum {
+            return Err(Error::Checksum);
+        }
+        let (payload, labels) = file[header::LEN..].split_at(header.payload);
+        let mut lines = vec![Line::ZERO; payload.len() / size_of::<Line>()];
+        bytes_mut(&mut lines).copy_from_slice(payload);
+        let labels = Labels::parse(&String::from_utf8_lossy(labels));
+        Ok(Weights { header, values: Values::Shared(Arc::new(lines)), labels })
+    }
+
+    /// Weights from a file, as `mnetc pack` writes them.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be read, holds no packed weights, or is damaged.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let file = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        Weights::from_bytes(&file)
+    }
+
+    /// Whether a network can use these weights.
+    ///
+    /// # Errors
+    ///
+    /// Where they were packed for another network or another number of classes.
+    pub(crate) fn check<N: Network>(&self) -> Result<(), Error> {
+        let Header { fingerprint, classes, payload, .. } = self.header;
+        if fingerprint != N::FINGERPRINT {
+            return Err(Error::Model { network: N::NAME, fingerprints: [N::FINGERPRINT, fingerprint] });
+        }
+        if classes != N::CLASSES || payload != N::WEIGHTS * size_of::<f32>() {
+            return Err(Error::Classes { network: N::NAME, classes: [N::CLASSES, classes] });
+        }
+        Ok(())
+    }
+
+    /// The packed values.
+    pub(crate) fn values(&self) -> &[f32] {
+        match &self.values {
+            Values::Embedded(values) => values,
+            Values::Shared(lines) => floats(lines),
+        }
+    }
+
+    /// From photo to input, as the weights' family does it.
+    pub fn preprocess(&self) -> &Preprocess {
+        &self.header.preprocess
+    }
+
+    /// Class names, if the file has them.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// Classes.
+    pub fn classes(&self) -> usize {
+        self.header.classes
+    }
+}
