@@ -143,38 +143,37 @@ impl Photo {
         let failed =
             |error: &dyn std::fmt::Display| Error::Image(format!("the photo cannot be resized: {error}"));
         let kind = if channels == 3 { PixelType::U8x3 } else { PixelType::U8 };
-        let from = ImageRef::new(self.width, self.height, pixels, kind).map_err(|e| failed(&e))?;
+        // Cropped before it is resized, so that the filter does not look over the edge of the crop.
+        let [left, top, crop_width, crop_height] = self.crop(preprocess.framing);
+        let row = |y: usize| &pixels[(y * self.width as usize + left) * channels..][..crop_width * channels];
+        let cropped: Vec<u8> = (top..top + crop_height).flat_map(row).copied().collect();
+        let from =
+            ImageRef::new(crop_width as u32, crop_height as u32, &cropped, kind).map_err(|e| failed(&e))?;
         let mut to = Image::new(width as u32, height as u32, kind);
         let filter = match preprocess.filter {
             Filter::Bilinear => FilterType::Bilinear,
             Filter::Bicubic => FilterType::CatmullRom,
         };
-        let [left, top, crop_width, crop_height] = self.crop(preprocess.framing);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(filter))
-            .crop(left, top, crop_width, crop_height)
-            .use_alpha(false);
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(false);
         Resizer::new().resize(&from, &mut to, &options).map_err(|e| failed(&e))?;
         Ok(to.into_vec())
     }
 
-    /// Left, top, width and height of what the network looks at.
-    fn crop(&self, framing: Framing) -> [f64; 4] {
-        let (width, height) = (f64::from(self.width), f64::from(self.height));
-        let middle = |crop_width: f64, crop_height: f64| {
-            let (left, top) = (((width - crop_width) / 2.0).floor(), ((height - crop_height) / 2.0).floor());
-            [left, top, crop_width, crop_height]
+    /// Left, top, width and height of what the network looks at, in whole pixels.
+    fn crop(&self, framing: Framing) -> [usize; 4] {
+        let (width, height) = (self.width as usize, self.height as usize);
+        let share = |side: usize, fraction: f32| {
+            ((side as f64 * f64::from(fraction)).round() as usize).clamp(1, side)
         };
-        match framing {
-            Framing::Stretch => [0.0, 0.0, width, height],
-            Framing::Central { fraction } => {
-                middle(width * f64::from(fraction), height * f64::from(fraction))
-            }
+        let (crop_width, crop_height) = match framing {
+            Framing::Stretch => (width, height),
+            Framing::Central { fraction } => (share(width, fraction), share(height, fraction)),
             Framing::Square { fraction } => {
-                let side = width.min(height) * f64::from(fraction);
-                middle(side, side)
+                let side = share(width.min(height), fraction);
+                (side, side)
             }
-        }
+        };
+        [(width - crop_width) / 2, (height - crop_height) / 2, crop_width, crop_height]
     }
 }
 
