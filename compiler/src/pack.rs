@@ -10,12 +10,30 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::error::{Complaint, Result};
 use crate::ir::{BatchNorm, Params};
 use crate::plan::{Content, Plan};
-use crate::weights::Layer;
+use crate::weights;
 
 pub use mobilenet_kernels::header::LEN as HEADER_BYTES;
 
-/// The layers of a weights file by the names that the graph gives them.
-pub type Tensors = HashMap<String, Layer>;
+/// What a layer computes with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameters {
+    /// Kernel, laid out as [`weights::Kind`] says.
+    pub kernel: weights::Tensor,
+    /// Bias, where there is one.
+    pub bias: Option<Vec<f32>>,
+    /// Batch-norm statistics, where they are not folded into kernel and bias.
+    pub batchnorm: Option<weights::BatchNorm>,
+}
+
+impl From<&weights::Layer> for Parameters {
+    fn from(layer: &weights::Layer) -> Self {
+        let weights::Layer { kernel, bias, batchnorm, .. } = layer;
+        Parameters { kernel: kernel.clone(), bias: bias.clone(), batchnorm: batchnorm.clone() }
+    }
+}
+
+/// Parameters by the names that the graph gives its layers.
+pub type Tensors = HashMap<String, Parameters>;
 
 /// What a blob carries besides weights.
 #[derive(Clone, Debug)]
@@ -68,11 +86,11 @@ pub fn folded(params: &Params, tensors: &Tensors) -> Result<Folded> {
     Ok(Folded { kernel, bias })
 }
 
-fn layer<'t>(tensors: &'t Tensors, name: &str) -> Result<&'t Layer> {
+fn layer<'t>(tensors: &'t Tensors, name: &str) -> Result<&'t Parameters> {
     tensors.get(name).ok_or_else(|| Complaint::new(format!("the weights have no layer `{name}`")).into())
 }
 
-fn channels(layer: &Layer) -> usize {
+fn channels(layer: &Parameters) -> usize {
     layer.kernel.shape.last().copied().unwrap_or(0)
 }
 

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use mobilenet_compiler::family::Activation;
 use mobilenet_compiler::interpret::{Interpreter, Reference};
 use mobilenet_compiler::ir::{Conv, Graph, Node, Op, Pad, Params, Shape};
-use mobilenet_compiler::pack::Tensors;
+use mobilenet_compiler::pack::{Parameters, Tensors};
 use mobilenet_compiler::plan::{Options, Plan};
-use mobilenet_compiler::weights::{Kind, Layer, Tensor};
+use mobilenet_compiler::weights::{Kind, Tensor};
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::{Isa, Kernels};
 
@@ -44,8 +44,7 @@ impl Builder {
             Tensor { shape: shape.to_vec(), data: self.random.values(len, (6.0 / fan_in as f32).sqrt()) };
         let bias = Some(self.random.values(outputs, 0.5));
         let name = name.to_string();
-        let layer =
-            Layer { name: name.clone(), kind, kernel, bias, batchnorm: None, stride: None, activation: None };
+        let layer = Parameters { kernel, bias, batchnorm: None };
         self.tensors.insert(name.clone(), layer);
         Params { layer: name, folded: None }
     }
