@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod codegen;
+pub mod cost;
 pub mod error;
 pub mod family;
 #[cfg(feature = "interpret")]
 pub mod interpret;
 pub mod ir;
 pub mod pack;
+pub mod passes;
 pub mod plan;
 pub mod weights;

@@ -3,6 +3,7 @@
 pub mod graph;
 pub mod op;
 pub mod shape;
+pub mod verify;
 
 pub use graph::{Graph, NodeId};
 pub use op::{BatchNorm, Conv, Node, Op, Params};
