@@ -56,6 +56,21 @@ pub enum Rounding {
     MultipleOf8,
 }
 
+impl Rounding {
+    /// Channels of a layer that has `base` of them at alpha 1.
+    pub fn channels(self, base: usize, alpha: f64) -> usize {
+        let exact = base as f64 * alpha;
+        match self {
+            Rounding::FloorAtLeast8 => (exact as usize).max(8),
+            Rounding::Floor => exact as usize,
+            Rounding::MultipleOf8 => {
+                let nearest = ((exact + 4.0) as usize / 8 * 8).max(8);
+                if (nearest as f64) < 0.9 * exact { nearest + 8 } else { nearest }
+            }
+        }
+    }
+}
+
 /// What weights of one origin have in common.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Family {

@@ -1,15 +1,36 @@
 //! Weights: published files of many formats, read into one ordered list of layers.
+//!
+//! Two kinds of format meet here. Files of *named tensors* (safetensors, Keras HDF5, TensorFlow checkpoints) say what
+//! a tensor is only by its name: `names` knows the naming schemes, `assemble` turns tensors into layers. Files
+//! of *graphs* (TensorFlow Lite, ONNX) are followed operator by operator, and state stride, padding and activation
+//! themselves. Either way the result is a [`Weights`], which [`Weights::bind`] matches to a model and
+//! [`Weights::guess`] takes for one.
+
+#![cfg_attr(
+    not(feature = "all-weights"),
+    allow(dead_code, unused_variables, reason = "what formats share is unused where they are left out")
+)]
+
+mod assemble;
+mod bind;
+mod guess;
+mod names;
+mod open;
+#[cfg(feature = "safetensors")]
+mod safetensors;
+#[cfg(feature = "safetensors")]
+mod settings;
+mod slots;
+mod tensors;
 
 use crate::family::{Activation, Family, Padding};
 
-/// A dense tensor, row-major, its values widened to f32.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tensor {
-    /// Extents, outermost first.
-    pub shape: Vec<usize>,
-    /// Values.
-    pub data: Vec<f32>,
-}
+pub use bind::Expected;
+pub use guess::Guess;
+pub use names::{Naming, Scheme};
+pub use open::{open, read};
+pub use slots::{Half, Slot};
+pub use tensors::{Tensor, TensorInfo};
 
 /// What kind of layer a set of tensors belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +43,23 @@ pub enum Kind {
     Pointwise,
     /// The classifier, dense or 1x1; kernel (inputs, outputs).
     Dense,
+}
+
+/// What a tensor is to its layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// The kernel.
+    Kernel,
+    /// The bias.
+    Bias,
+    /// Batch norm's scale.
+    Gamma,
+    /// Batch norm's shift.
+    Beta,
+    /// Batch norm's moving mean.
+    Mean,
+    /// Batch norm's moving variance.
+    Variance,
 }
 
 /// Batch-norm statistics, one value a channel.
@@ -46,7 +84,10 @@ pub struct Layer {
     pub name: String,
     /// Its kind.
     pub kind: Kind,
-    /// Kernel, laid out as [`Kind`] says, whatever the file's own order.
+    /// Its place in MobileNet v1, where its name or the graph says.
+    pub slot: Option<Slot>,
+    /// Kernel, laid out as [`Kind`] says, whatever the file's own order. A kernel whose rank does not fit its kind is
+    /// left as the file has it; [`Weights::bind`] complains about it.
     pub kernel: Tensor,
     /// Bias, where the file has one.
     pub bias: Option<Vec<f32>>,
@@ -56,6 +97,8 @@ pub struct Layer {
     pub stride: Option<usize>,
     /// Clamp after the layer, where the file says (graph formats).
     pub activation: Option<Activation>,
+    /// What the file calls the layer's tensors.
+    pub tensors: Vec<(Role, String)>,
 }
 
 /// A weights file, read: layers in the order in which the network applies them.
@@ -63,16 +106,56 @@ pub struct Layer {
 pub struct Weights {
     /// Format, as printed.
     pub format: &'static str,
-    /// The family, as detected.
+    /// The family, as detected; where the file itself states a setting, the file's.
     pub family: Family,
-    /// Layers in network order.
+    /// Layers in network order (in the file's order, where it names them freely).
     pub layers: Vec<Layer>,
+    /// Whether the order of the layers is the network's because the file holds a graph, whatever their names.
+    pub ordered: bool,
+    /// How the file names its layers, where that is a known scheme.
+    pub naming: Option<Naming>,
     /// Input height, width and channels, where the file says.
     pub input: Option<[usize; 3]>,
     /// Class names, where the file has them.
     pub labels: Option<Vec<String>>,
+    /// All tensors of the file.
+    pub tensors: Vec<TensorInfo>,
+    /// Tensors that layers of the file lack.
+    pub missing: Vec<String>,
     /// Tensors of the file that belong to no layer (optimiser state excepted).
     pub unused: Vec<String>,
     /// Padding at stride 2, where the file says (graph formats, config.json).
     pub padding: Option<Padding>,
+}
+
+impl Kind {
+    /// What the extents of a kernel are.
+    pub fn extents(self) -> &'static str {
+        match self {
+            Kind::Conv => "height, width, inputs, outputs",
+            Kind::Depthwise => "height, width, channels",
+            Kind::Pointwise | Kind::Dense => "inputs, outputs",
+        }
+    }
+}
+
+impl Layer {
+    /// What the file calls one of the layer's tensors.
+    pub fn tensor(&self, role: Role) -> Option<&str> {
+        self.tensors.iter().find(|(have, _)| *have == role).map(|(_, name)| name.as_str())
+    }
+
+    /// Output channels.
+    pub fn outputs(&self) -> usize {
+        self.kernel.shape.last().copied().unwrap_or(0)
+    }
+
+    /// Input channels; those of a depthwise layer are its outputs.
+    pub fn inputs(&self) -> usize {
+        match (self.kind, self.kernel.shape.as_slice()) {
+            (Kind::Depthwise, [.., channels]) => *channels,
+            (_, [.., inputs, _]) => *inputs,
+            _ => 0,
+        }
+    }
 }

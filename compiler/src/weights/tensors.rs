@@ -1,0 +1,110 @@
+//! Tensors as files hold them, widened to f32.
+
+/// A dense tensor, row-major, its values widened to f32.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Extents, outermost first.
+    pub shape: Vec<usize>,
+    /// Values.
+    pub data: Vec<f32>,
+}
+
+/// What a file says about one of its tensors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Its name.
+    pub name: String,
+    /// Its extents in the file's own order.
+    pub shape: Vec<usize>,
+    /// The type of its values, as printed (`f32`, `bf16`, `u8`).
+    pub dtype: &'static str,
+}
+
+impl Tensor {
+    /// The tensor with its extents in another order: extent `i` of the result is extent `order[i]` of this one.
+    /// Extents of 1 that `order` leaves out are dropped.
+    pub(super) fn transposed(&self, order: &[usize]) -> Tensor {
+        let mut strides = vec![1; self.shape.len()];
+        for i in (1..self.shape.len()).rev() {
+            strides[i - 1] = strides[i] * self.shape[i];
+        }
+        let shape: Vec<usize> = order.iter().map(|&axis| self.shape[axis]).collect();
+        let mut data = Vec::with_capacity(self.data.len());
+        let mut index = vec![0; shape.len()];
+        let mut offset = 0;
+        for _ in 0..self.data.len() {
+            data.push(self.data[offset]);
+            for axis in (0..shape.len()).rev() {
+                index[axis] += 1;
+                offset += strides[order[axis]];
+                if index[axis] < shape[axis] {
+                    break;
+                }
+                offset -= index[axis] * strides[order[axis]];
+                index[axis] = 0;
+            }
+        }
+        Tensor { shape, data }
+    }
+
+    /// The same values under another shape of as many.
+    pub(super) fn reshaped(self, shape: Vec<usize>) -> Tensor {
+        debug_assert_eq!(shape.iter().product::<usize>(), self.data.len());
+        Tensor { shape, data: self.data }
+    }
+}
+
+/// An IEEE half, little-endian.
+pub(super) fn f16(bytes: [u8; 2]) -> f32 {
+    let half = u32::from(u16::from_le_bytes(bytes));
+    let sign = (half & 0x8000) << 16;
+    let magnitude = half & 0x7fff;
+    // As a float of f32's layout the value is too small by 2^112; infinities and NaN have an exponent of their own.
+    let value = match magnitude {
+        0x7c00.. => f32::from_bits(0x7f80_0000 | (magnitude << 13)),
+        _ => f32::from_bits(magnitude << 13) * f32::from_bits(0x7780_0000),
+    };
+    f32::from_bits(value.to_bits() | sign)
+}
+
+/// A bfloat16, little-endian: the upper half of an f32.
+pub(super) fn bf16(bytes: [u8; 2]) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_widened() {
+        let cases: [(u16, f32); 9] = [
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0x0400, 6.103_515_6e-5),
+            (0x0001, 5.960_464_5e-8),
+            (0x8001, -5.960_464_5e-8),
+            (0x0000, 0.0),
+            (0x7c00, f32::INFINITY),
+            (0x3555, 0.333_251_95),
+        ];
+        for (bits, value) in cases {
+            assert_eq!(f16(bits.to_le_bytes()), value, "{bits:#06x}");
+        }
+        assert!(f16(0x8000u16.to_le_bytes()).is_sign_negative());
+        assert!(f16(0x7e00u16.to_le_bytes()).is_nan());
+        assert_eq!(bf16(0xc049u16.to_le_bytes()), -3.140_625);
+    }
+
+    #[test]
+    fn transposes() {
+        let tensor = Tensor { shape: vec![2, 3], data: vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0] };
+        let turned = tensor.transposed(&[1, 0]);
+        assert_eq!(turned, Tensor { shape: vec![3, 2], data: vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0] });
+        let unit = tensor.clone().reshaped(vec![2, 1, 3]);
+        assert_eq!(unit.transposed(&[2, 0]), turned);
+        let empty = Tensor { shape: vec![0, 3], data: vec![] };
+        assert_eq!(empty.transposed(&[1, 0]).shape, [3, 0]);
+    }
+}

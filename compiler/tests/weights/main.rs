@@ -1,0 +1,10 @@
+//! Weights: reading files of every format, binding them to a model.
+#![cfg(feature = "all-weights")]
+
+mod binding;
+mod container;
+mod hostile;
+mod net;
+mod opening;
+mod real;
+mod schemes;
