@@ -46,7 +46,7 @@ pub struct Extras<'e> {
 
 /// Kernel and bias of a layer after folding.
 pub struct Folded {
-    /// Kernel, laid out as [`weights::Kind`](crate::weights::Kind) says.
+    /// Kernel, laid out as [`weights::Kind`] says.
     pub kernel: Vec<f32>,
     /// Bias, zero where the file has none.
     pub bias: Vec<f32>,
