@@ -1,6 +1,7 @@
 //! Compiles a MobileNet spec to specialised Rust.
 #![forbid(unsafe_code)]
 
+pub mod bind;
 pub mod codegen;
 pub mod cost;
 pub mod error;
