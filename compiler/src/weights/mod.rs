@@ -13,6 +13,8 @@
 
 mod assemble;
 mod bind;
+#[cfg(any(feature = "tflite", feature = "onnx"))]
+mod chain;
 mod guess;
 mod names;
 mod open;
@@ -22,6 +24,10 @@ mod safetensors;
 mod settings;
 mod slots;
 mod tensors;
+#[cfg(feature = "tflite")]
+mod tflite;
+#[cfg(any(feature = "tflite", feature = "keras"))]
+mod zip;
 
 use crate::family::{Activation, Family, Padding};
 

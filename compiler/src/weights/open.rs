@@ -51,6 +51,8 @@ fn read_at(bytes: &[u8], name: &str, path: Option<&Path>) -> Result<Weights> {
             }
             Ok(weights)
         }
+        #[cfg(feature = "tflite")]
+        Format::Tflite => super::tflite::read(bytes),
         #[allow(unreachable_patterns, reason = "unreachable where every format is compiled in")]
         format => Err(not_compiled_in(format)),
     }

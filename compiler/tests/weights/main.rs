@@ -8,3 +8,4 @@ mod net;
 mod opening;
 mod real;
 mod schemes;
+mod tflite;

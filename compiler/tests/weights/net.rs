@@ -1,6 +1,7 @@
 //! A MobileNet v1 made up for tests: its layers, the tensors that files of each naming scheme have for them.
 
-use mobilenet_compiler::weights::{Expected, Half, Kind, Naming, Role, Scheme, Slot};
+use mobilenet_compiler::family::Activation;
+use mobilenet_compiler::weights::{Expected, Half, Kind, Naming, Role, Scheme, Slot, Weights};
 
 /// Strides of the thirteen blocks.
 const STRIDES: [usize; 13] = [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1];
@@ -118,4 +119,13 @@ pub(crate) fn tensors(scheme: Scheme, prefix: &str, divisor: usize, classes: usi
         }
     }
     tensors
+}
+
+/// What a graph says of a layer: name, kind, shape of the kernel, stride, activation.
+pub(crate) type Summary<'w> = (&'w str, Kind, Vec<usize>, Option<usize>, Option<Activation>);
+
+/// What a graph says of its layers.
+pub(crate) fn summaries(weights: &Weights) -> Vec<Summary<'_>> {
+    let layers = weights.layers.iter();
+    layers.map(|l| (l.name.as_str(), l.kind, l.kernel.shape.clone(), l.stride, l.activation)).collect()
 }

@@ -12,7 +12,7 @@ fn root() -> PathBuf {
 }
 
 /// A published model, if it is there: many are too large to ship with the sources.
-fn shared(name: &str) -> Option<PathBuf> {
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let path = root().join("../shared/data/models").join(name);
     if !path.exists() {
         eprintln!("skipped: there is no {}", path.display());
