@@ -9,7 +9,12 @@ pub mod family;
 #[cfg(feature = "interpret")]
 pub mod interpret;
 pub mod ir;
+pub mod lower;
+pub mod names;
+pub mod nearest;
 pub mod pack;
 pub mod passes;
 pub mod plan;
+pub mod settings;
+pub mod spec;
 pub mod weights;

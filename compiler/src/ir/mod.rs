@@ -1,5 +1,6 @@
 //! The intermediate representation: a graph of operations with a shape on every value.
 
+mod display;
 pub mod graph;
 pub mod op;
 pub mod shape;

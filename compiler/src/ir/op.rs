@@ -91,6 +91,54 @@ impl Op {
     }
 }
 
+impl Op {
+    /// The shape of the result. Only parameters know how many channels come out of a product: `channels` are stated.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no result.
+    pub fn output(&self, input: Shape, channels: usize) -> Result<Shape, &'static str> {
+        match self {
+            Op::Conv(conv) | Op::Pointwise(conv) => conv.output(input, channels),
+            Op::Depthwise(conv) => conv.depthwise_output(input),
+            Op::Separable { depthwise, pointwise } => {
+                pointwise.output(depthwise.depthwise_output(input)?, channels)
+            }
+            Op::GlobalAveragePool => Ok(Shape::vector(input.channels)),
+            Op::FullyConnected(_) if input.height * input.width != 1 => Err("its input is not a vector"),
+            Op::FullyConnected(_) => Ok(Shape::vector(channels)),
+            Op::Input | Op::BatchNorm(_) | Op::Activation(_) | Op::Softmax | Op::Dropout => Ok(input),
+        }
+    }
+}
+
+impl Conv {
+    fn output(&self, input: Shape, channels: usize) -> Result<Shape, &'static str> {
+        let Conv { size, stride, pad, .. } = self;
+        if *size == 0 || *stride == 0 {
+            return Err("its window or stride is zero");
+        }
+        if pad.most() >= *size {
+            return Err("its padding is not smaller than its window");
+        }
+        let count = |extent: usize| extent.checked_sub(*size).map(|rest| rest / stride + 1);
+        let height = count(input.height + pad.top + pad.bottom);
+        let width = count(input.width + pad.left + pad.right);
+        match (height, width) {
+            (Some(height), Some(width)) => Ok(Shape::new(height, width, channels)),
+            _ => Err("its window is larger than its input"),
+        }
+    }
+
+    /// The kernels for depthwise convolutions are made for 3x3.
+    fn depthwise_output(&self, input: Shape) -> Result<Shape, &'static str> {
+        match self {
+            Conv { size: 3, stride: 1 | 2, pad, .. } if pad.most() <= 1 => self.output(input, input.channels),
+            _ => Err("a depthwise window is 3x3, at stride 1 or 2, padded by one pixel at most"),
+        }
+    }
+}
+
 /// A node: a named operation and the shape of its result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {

@@ -59,6 +59,18 @@ pub struct Pad {
     pub right: usize,
 }
 
+impl Pad {
+    /// The same on all sides.
+    pub const fn all(pixels: usize) -> Self {
+        Pad { top: pixels, left: pixels, bottom: pixels, right: pixels }
+    }
+
+    /// The side with the most.
+    pub fn most(self) -> usize {
+        self.top.max(self.left).max(self.bottom).max(self.right)
+    }
+}
+
 impl fmt::Display for Pad {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{},{},{},{}", self.top, self.left, self.bottom, self.right)

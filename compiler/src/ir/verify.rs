@@ -4,12 +4,13 @@
 //! * There is no cycle, and every node but the output is used.
 //! * Names are unique and not empty.
 //! * Every shape follows from the shape of the operand, and no extent is zero.
-//! * Windows begin inside their input: the padding is smaller than the window.
+//! * Windows begin inside their input: the padding is smaller than the window. Depthwise windows are 3x3, at stride 1 or
+//!   2, padded by one pixel at most.
 //! * A batch normalisation names the layer that it normalises.
 
 use std::collections::HashSet;
 
-use super::{Conv, Graph, Node, NodeId, Op, Shape};
+use super::{Graph, Node, NodeId, Op};
 use crate::error::{Complaint, Report, Result};
 
 /// Checks a graph; `stage` says where in the compiler it was found to be wrong.
@@ -39,9 +40,14 @@ pub fn verify(graph: &Graph, stage: &str) -> Result<()> {
             continue;
         }
         let derived = match operands[..] {
-            [operand] => shape(&node.op, graph.node(operand).shape, node.shape),
+            [operand] => node.op.output(graph.node(operand).shape, node.shape.channels),
             _ => Ok(node.shape),
         };
+        if let Op::BatchNorm(batchnorm) = &node.op
+            && batchnorm.layer.is_empty()
+        {
+            complain(node, "it normalises no layer".into());
+        }
         match derived {
             Ok(shape) if shape != node.shape => {
                 complain(node, format!("its shape is {}, not {shape}", node.shape))
@@ -61,45 +67,11 @@ pub fn verify(graph: &Graph, stage: &str) -> Result<()> {
     report.into_result(())
 }
 
-/// The shape of an operation's result. Only parameters know how many channels come out of a product: `stated` does.
-fn shape(op: &Op, input: Shape, stated: Shape) -> std::result::Result<Shape, &'static str> {
-    match op {
-        Op::Conv(conv) | Op::Pointwise(conv) => windows(conv, input, stated.channels),
-        Op::Depthwise(conv) => windows(conv, input, input.channels),
-        Op::Separable { depthwise, pointwise } => {
-            windows(pointwise, windows(depthwise, input, input.channels)?, stated.channels)
-        }
-        Op::BatchNorm(batchnorm) if batchnorm.layer.is_empty() => Err("it normalises no layer"),
-        Op::GlobalAveragePool => Ok(Shape::vector(input.channels)),
-        Op::FullyConnected(_) if input.height * input.width != 1 => Err("its input is not a vector"),
-        Op::FullyConnected(_) => Ok(Shape::vector(stated.channels)),
-        Op::Input => Ok(stated),
-        Op::BatchNorm(_) | Op::Activation(_) | Op::Softmax | Op::Dropout => Ok(input),
-    }
-}
-
-fn windows(conv: &Conv, input: Shape, channels: usize) -> std::result::Result<Shape, &'static str> {
-    let Conv { size, stride, pad, .. } = conv;
-    if *size == 0 || *stride == 0 {
-        return Err("its window or stride is zero");
-    }
-    if [pad.top, pad.left, pad.bottom, pad.right].iter().any(|pad| pad >= size) {
-        return Err("its padding is not smaller than its window");
-    }
-    let count = |extent: usize| extent.checked_sub(*size).map(|rest| rest / stride + 1);
-    let (height, width) =
-        (count(input.height + pad.top + pad.bottom), count(input.width + pad.left + pad.right));
-    match (height, width) {
-        (Some(height), Some(width)) => Ok(Shape::new(height, width, channels)),
-        _ => Err("its window is larger than its input"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::family::Activation;
-    use crate::ir::{Pad, Params};
+    use crate::ir::{Conv, Pad, Params, Shape};
 
     fn conv(stride: usize, pad: usize) -> Conv {
         let params = Params { layer: "conv1".into(), folded: None };

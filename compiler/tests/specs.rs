@@ -1,0 +1,68 @@
+//! The specs that ship: what they cost, what they are called, and what they lower to.
+
+use mobilenet_compiler::cost::{Cost, total};
+use mobilenet_compiler::error::Report;
+use mobilenet_compiler::ir::Graph;
+use mobilenet_compiler::lower::lower;
+use mobilenet_compiler::names::{Catalogue, Model};
+use mobilenet_compiler::passes;
+use mobilenet_compiler::settings::{Settings, Wish};
+
+fn catalogue() -> Catalogue {
+    Catalogue::built_in().unwrap_or_else(|report| panic!("{report}"))
+}
+
+fn graph(model: &Model) -> Result<Graph, Report> {
+    let settings = Settings::new(&model.spec, &Wish::from(model), None)?;
+    lower(&model.spec, &settings, &model.name())
+}
+
+/// Multiply-adds of the sixteen models with 1000 classes, counted by hand from Table 1 of arXiv:1704.04861.
+const MACS: [(&str, u64); 16] = [
+    ("1.0_MobileNet_baseline", 568_740_352),
+    ("1.0_MobileNet_medium", 418_121_728),
+    ("1.0_MobileNet_small", 290_675_200),
+    ("1.0_MobileNet_tiny", 186_400_768),
+    ("0.75_MobileNet_baseline", 325_400_448),
+    ("0.75_MobileNet_medium", 239_273_472),
+    ("0.75_MobileNet_small", 166_396_800),
+    ("0.75_MobileNet_tiny", 106_770_432),
+    ("0.5_MobileNet_baseline", 149_497_088),
+    ("0.5_MobileNet_medium", 109_970_432),
+    ("0.5_MobileNet_small", 76_524_800),
+    ("0.5_MobileNet_tiny", 49_160_192),
+    ("0.25_MobileNet_baseline", 41_030_272),
+    ("0.25_MobileNet_medium", 30_212_608),
+    ("0.25_MobileNet_small", 21_059_200),
+    ("0.25_MobileNet_tiny", 13_570_048),
+];
+
+#[test]
+fn the_named_models_are_sixteen_and_cost_what_they_cost() {
+    let found: Vec<_> =
+        catalogue().models().iter().map(|model| (model.name(), total(&graph(model).unwrap()).macs)).collect();
+    let expected: Vec<_> = MACS.iter().map(|(name, macs)| (name.to_string(), *macs)).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn parameters_are_those_of_the_paper() {
+    let catalogue = catalogue();
+    for (name, params, batchnorm_params, macs) in [
+        // 4.2 million parameters, 569 million multiply-adds (Table 4).
+        ("mobilenet_v1", 4_210_088, 43_776, 568_740_352),
+        // 29.3 and 4866: printed without the 1.024 million of the classifier.
+        ("mobilenet_v1_conv", 29_282_120, 23_936, 4_867_293_184),
+        // 2.9 and 307 (Table 5).
+        ("mobilenet_v1_shallow", 2_876_328, 23_296, 307_323_392),
+        ("0.75_MobileNet_baseline", 2_569_144, 32_832, 325_400_448),
+        ("0.5_MobileNet_baseline", 1_320_648, 21_888, 149_497_088),
+        ("0.25_MobileNet_baseline", 464_600, 10_944, 41_030_272),
+    ] {
+        let mut graph = graph(&catalogue.find(name).unwrap()).unwrap();
+        assert_eq!(total(&graph), Cost { params, batchnorm_params, macs }, "{name}");
+        let before = total(&graph);
+        passes::run(&mut graph, None, |pass, _, graph| assert_eq!(total(graph), before, "{}", pass.name))
+            .unwrap();
+    }
+}
