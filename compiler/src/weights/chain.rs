@@ -199,6 +199,10 @@ impl Chain {
             Some(layer) if layer.activation == Some(Activation::Linear) => {
                 layer.activation = Some(activation)
             }
+            // ReLU6 in two steps.
+            Some(layer) if layer.activation == Some(Activation::Relu) && activation.bounds()[1] == 6.0 => {
+                layer.activation = Some(Activation::Relu6);
+            }
             // A clamp after the same clamp changes nothing.
             Some(layer) if layer.activation == Some(activation) => {}
             _ => return Err(Complaint::new("an activation that follows no convolution").into()),

@@ -17,6 +17,8 @@ mod bind;
 mod chain;
 mod guess;
 mod names;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod open;
 #[cfg(feature = "safetensors")]
 mod safetensors;

@@ -53,6 +53,8 @@ fn read_at(bytes: &[u8], name: &str, path: Option<&Path>) -> Result<Weights> {
         }
         #[cfg(feature = "tflite")]
         Format::Tflite => super::tflite::read(bytes),
+        #[cfg(feature = "onnx")]
+        Format::Onnx => super::onnx::read(bytes, path.and_then(Path::parent)),
         #[allow(unreachable_patterns, reason = "unreachable where every format is compiled in")]
         format => Err(not_compiled_in(format)),
     }
@@ -186,7 +188,7 @@ fn in_folder(folder: &Path) -> Result<PathBuf> {
     }
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let failed = |error: &dyn std::fmt::Display| Complaint::new(format!("{}: {error}", path.display()));
     let metadata = fs::metadata(path).map_err(|error| failed(&error))?;
     if !metadata.is_file() {
