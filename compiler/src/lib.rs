@@ -3,6 +3,7 @@
 
 pub mod bind;
 pub mod codegen;
+pub mod compile;
 pub mod cost;
 pub mod error;
 pub mod family;

@@ -8,15 +8,15 @@ use mobilenet_kernels::Isa;
 /// Compiles MobileNets to specialised Rust, and runs them.
 #[derive(Debug, Parser)]
 #[command(name = "mnetc", version, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// The named models: resolution, parameters, multiply-adds, published accuracy
     List {
         /// One JSON document on standard output
@@ -34,16 +34,6 @@ pub enum Command {
     },
     /// Run a model on photos, or on tensors
     Run(RunArgs),
-    /// Time a model
-    Bench(BenchArgs),
-    /// What a weights file holds, its family, what is missing or left over
-    Weights {
-        /// A weights file
-        file: PathBuf,
-        /// One JSON document on standard output
-        #[arg(long)]
-        json: bool,
-    },
     /// Fold and pack weights into one file that compiled models load
     Pack {
         /// Which model.
@@ -60,92 +50,72 @@ pub enum Command {
 
 /// Which model: by name or spec, and what to do otherwise than it says.
 #[derive(Debug, Args)]
-pub struct ModelArgs {
+pub(crate) struct ModelArgs {
     /// A name, such as 0.75_MobileNet_medium, or a path to a spec
-    pub model: Option<String>,
+    pub(crate) model: Option<String>,
     /// Overrides of the model, and weights.
     #[command(flatten)]
-    pub overrides: Overrides,
+    pub(crate) overrides: Overrides,
 }
 
 /// What a name or a spec does not say, or says otherwise.
 #[derive(Clone, Debug, Args)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     /// Weights: safetensors, tflite, h5, keras, onnx
     #[arg(long, value_name = "FILE")]
-    pub weights: Option<PathBuf>,
+    pub(crate) weights: Option<PathBuf>,
     /// Width multiplier, above 0 and at most 2
     #[arg(long)]
-    pub alpha: Option<f64>,
+    pub(crate) alpha: Option<f64>,
     /// Resolution multiplier: a word (baseline, medium, small, tiny), a resolution, or a ratio
     #[arg(long)]
-    pub rho: Option<String>,
+    pub(crate) rho: Option<String>,
     /// Classes
     #[arg(long)]
-    pub classes: Option<usize>,
+    pub(crate) classes: Option<usize>,
 }
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// A model, unless --weights says which, and photos
     #[arg(value_name = "[MODEL] IMAGE")]
-    pub operands: Vec<String>,
+    pub(crate) operands: Vec<String>,
     /// Overrides of the model, and weights.
     #[command(flatten)]
-    pub overrides: Overrides,
+    pub(crate) overrides: Overrides,
     /// A tensor in place of photos: F.npy (f32, normalised) or F.u8 (raw bytes)
     #[arg(long, value_name = "FILE")]
-    pub input: Option<PathBuf>,
+    pub(crate) input: Option<PathBuf>,
     /// Writes the output, one row of f32
     #[arg(long, value_name = "F.npy")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// The values before softmax
     #[arg(long)]
-    pub logits: bool,
+    pub(crate) logits: bool,
     /// Class names, one a line
     #[arg(long, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
+    pub(crate) labels: Option<PathBuf>,
     /// Classes to print, best first
     #[arg(long, default_value_t = 5, value_name = "N")]
-    pub top: usize,
+    pub(crate) top: usize,
     /// What runs the model
     #[arg(long, value_enum)]
-    pub engine: Option<Engine>,
+    pub(crate) engine: Option<Engine>,
     /// Threads
     #[arg(long, default_value_t = 1, value_name = "N")]
-    pub threads: usize,
+    pub(crate) threads: usize,
     /// An instruction set in place of the best: avx512, avx2, sse2, scalar
     #[arg(long)]
-    pub isa: Option<Isa>,
+    pub(crate) isa: Option<Isa>,
     /// One JSON document on standard output
     #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `bench`.
-#[derive(Debug, Args)]
-pub struct BenchArgs {
-    /// Names or specs
-    #[arg(value_name = "MODEL")]
-    pub models: Vec<String>,
-    /// Overrides of the model, and weights.
-    #[command(flatten)]
-    pub overrides: Overrides,
-    /// What runs the model
-    #[arg(long, value_enum)]
-    pub engine: Option<Engine>,
-    /// An instruction set in place of the best: avx512, avx2, sse2, scalar
-    #[arg(long)]
-    pub isa: Option<Isa>,
-    /// One JSON document on standard output
-    #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// What runs a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Engine {
+pub(crate) enum Engine {
     /// Compiled code: the sixteen named models
     Compiled,
     /// A plan, walked with the same kernels
@@ -156,7 +126,7 @@ pub enum Engine {
 
 impl Engine {
     /// Its name, as the command line spells it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Engine::Compiled => "compiled",
             Engine::Interpreter => "interpreter",

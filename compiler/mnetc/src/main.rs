@@ -1,2 +1,74 @@
-//! mnetc
-fn main() {}
+//! `mnetc`, the command line of the MobileNet compiler.
+#![forbid(unsafe_code)]
+
+mod args;
+mod list;
+mod pack;
+mod run;
+mod tensor;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command, Overrides};
+use clap::Parser;
+use mobilenet_compiler::compile::Request;
+use mobilenet_compiler::error::Report;
+use mobilenet_compiler::weights::{self, Weights};
+
+/// Why a command failed, and the exit status: 1 the input is at fault, 2 wrong usage.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    status: u8,
+}
+
+impl Failure {
+    fn input(message: impl Into<String>) -> Self {
+        Failure { message: message.into(), status: 1 }
+    }
+
+    fn usage(message: impl Into<String>) -> Self {
+        Failure { message: message.into(), status: 2 }
+    }
+}
+
+impl From<Report> for Failure {
+    fn from(report: Report) -> Self {
+        Failure::input(report.to_string())
+    }
+}
+
+impl From<mobilenet_runtime::Error> for Failure {
+    fn from(error: mobilenet_runtime::Error) -> Self {
+        Failure::input(error.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::List { json } => list::list(json),
+        Command::Inspect { model, json } => list::inspect(&model, json),
+        Command::Run(args) => run::run(&args),
+        Command::Pack { model, labels, output } => pack::pack(&model, labels.as_deref(), &output),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { message, status }) => {
+            eprintln!("mnetc: {message}");
+            ExitCode::from(status)
+        }
+    }
+}
+
+impl Overrides {
+    /// Opens the weights, if any are named.
+    fn open_weights(&self) -> Result<Option<Weights>, Failure> {
+        Ok(self.weights.as_deref().map(weights::open).transpose()?)
+    }
+
+    /// The request for a model with these overrides.
+    fn request<'r>(&'r self, model: Option<&'r str>, weights: Option<&'r Weights>) -> Request<'r> {
+        let rho = self.rho.as_deref();
+        Request { model, alpha: self.alpha, rho, classes: self.classes, weights, input: None }
+    }
+}

@@ -1,0 +1,25 @@
+//! `pack`: weights, folded and packed, as one file.
+
+use std::path::Path;
+
+use mobilenet_compiler::compile::compile;
+
+use crate::Failure;
+use crate::args::ModelArgs;
+use crate::tensor::write_file;
+
+/// Packs the weights of a model.
+pub(crate) fn pack(args: &ModelArgs, labels: Option<&Path>, output: &Path) -> Result<(), Failure> {
+    let Some(weights) = args.overrides.open_weights()? else {
+        return Err(Failure::usage("pack needs --weights FILE"));
+    };
+    let compiled = compile(&args.overrides.request(args.model.as_deref(), Some(&weights)))?;
+    let labels = match labels {
+        Some(file) => compiled.read_labels(file)?,
+        None => compiled.labels.clone(),
+    };
+    let blob = compiled.blob(&labels)?;
+    write_file(output, &blob)?;
+    eprintln!("{}: {} bytes, for {}", output.display(), blob.len(), compiled.plan.name);
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Tensors from and to files: `.npy`, and raw bytes.
+
+use std::io::Write;
+use std::path::Path;
+
+use npyz::{NpyFile, WriterBuilder};
+
+use crate::Failure;
+
+/// An input in place of a photo.
+#[derive(Debug)]
+pub(crate) enum Tensor {
+    /// Normalised values, and height, width and channels.
+    Floats(Vec<f32>, [usize; 3]),
+    /// Raw bytes.
+    Bytes(Vec<u8>),
+}
+
+impl Tensor {
+    /// Reads `F.npy` (f32, shape (1, h, w, c) or (h, w, c)) or any other file as raw bytes.
+    pub(crate) fn read(path: &Path) -> Result<Tensor, Failure> {
+        let bytes =
+            std::fs::read(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
+        if path.extension().is_none_or(|extension| extension != "npy") {
+            return Ok(Tensor::Bytes(bytes));
+        }
+        let failed = |what: &dyn std::fmt::Display| Failure::input(format!("{}: {what}", path.display()));
+        let file = NpyFile::new(&bytes[..]).map_err(|error| failed(&error))?;
+        let shape: Vec<usize> = file.shape().iter().map(|&extent| extent as usize).collect();
+        let shape = match shape[..] {
+            [1, height, width, channels] | [height, width, channels] => [height, width, channels],
+            _ => return Err(failed(&format!("its shape is {shape:?}, not (1, h, w, c) or (h, w, c)"))),
+        };
+        if file.order() != npyz::Order::C {
+            return Err(failed(&"it is in Fortran order"));
+        }
+        // A header may claim any size; only what the file holds is read.
+        let len = shape.iter().try_fold(1usize, |len, &extent| len.checked_mul(extent));
+        if len.is_none_or(|len| len > bytes.len() / 4) {
+            return Err(failed(&"it has fewer values than its shape says"));
+        }
+        let values = file.into_vec::<f32>().map_err(|error| failed(&error))?;
+        Ok(Tensor::Floats(values, shape))
+    }
+}
+
+/// Writes one row of values as `.npy`, beside the file and then in its place.
+pub(crate) fn write_row(path: &Path, values: &[f32]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::input(format!("{}: {error}", path.display()));
+    let mut bytes = Vec::new();
+    let mut writer = npyz::WriteOptions::new()
+        .default_dtype()
+        .shape(&[1, values.len() as u64])
+        .writer(&mut bytes)
+        .begin_nd()
+        .map_err(failed)?;
+    writer.extend(values.iter().copied()).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    write_file(path, &bytes)
+}
+
+/// Writes a file beside its place and renames it, so that it is never seen half-written.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::input(format!("{}: {error}", path.display()));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}

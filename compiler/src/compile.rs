@@ -1,0 +1,160 @@
+//! The pipeline: what is asked for in, a planned network and its weights out.
+
+use std::path::Path;
+
+use crate::bind;
+use crate::cost::{self, Cost};
+use crate::error::{Complaint, Result};
+use crate::ir::Graph;
+use crate::lower::lower;
+use crate::names::{self, Model};
+use crate::pack::{self, Extras, Tensors};
+use crate::passes;
+use crate::plan::{Options, Plan};
+use crate::settings::{Settings, Trained, Wish};
+use crate::weights::Weights;
+
+/// What is asked for; it comes before what name, spec and weights say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request<'r> {
+    /// A name or a path to a spec; may be left out where weights say which model it is.
+    pub model: Option<&'r str>,
+    /// Width multiplier.
+    pub alpha: Option<f64>,
+    /// Resolution multiplier: a word, a resolution, or a ratio.
+    pub rho: Option<&'r str>,
+    /// Classes.
+    pub classes: Option<usize>,
+    /// Weights.
+    pub weights: Option<&'r Weights>,
+    /// Height, width and channels of an input that is to be run, where they are known.
+    pub input: Option<[usize; 3]>,
+}
+
+/// A network, compiled as far as it can be without a backend.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The model: spec, alpha, resolution.
+    pub model: Model,
+    /// Everything else that was settled.
+    pub settings: Settings,
+    /// The graph before any pass, softmax included.
+    pub raw: Graph,
+    /// The graph after all passes; it ends in logits.
+    pub graph: Graph,
+    /// Its plan.
+    pub plan: Plan,
+    /// Its cost.
+    pub cost: Cost,
+    /// Its parameters, where weights were given.
+    pub tensors: Option<Tensors>,
+    /// Class names, where the weights have them.
+    pub labels: Vec<String>,
+}
+
+/// Compiles a request.
+///
+/// # Errors
+///
+/// Every fault of name, spec, weights and request, and everything in which they contradict each other.
+pub fn compile(request: &Request<'_>) -> Result<Compiled> {
+    let (model, classes) = resolve(request)?;
+    let wish = Wish { classes: request.classes, ..Wish::from(&model) };
+    let trained = request.weights.map(|weights| Trained { family: &weights.family, classes });
+    let settings = Settings::new(&model.spec, &wish, trained)?;
+    let raw = lower(&model.spec, &settings, &model.name())?;
+    let mut graph = raw.clone();
+    passes::remove_softmax(&mut graph);
+    passes::run(&mut graph, None, |_, _, _| ())?;
+    let plan = Plan::new(&graph, Options::default())?;
+    within_budget(&model, &plan)?;
+    let tensors = request.weights.map(|weights| bind::bind(&graph, weights)).transpose()?;
+    let labels = request.weights.and_then(|weights| weights.labels.clone()).unwrap_or_default();
+    let cost = cost::total(&graph);
+    Ok(Compiled { model, settings, raw, graph, plan, cost, tensors, labels })
+}
+
+/// The model that is asked for, and the classes that its weights have.
+fn resolve(request: &Request<'_>) -> Result<(Model, Option<usize>)> {
+    let guess = request.weights.map(Weights::guess);
+    let classes =
+        request.weights.and_then(|weights| weights.layers.last()).map(crate::weights::Layer::outputs);
+    let named = request.model.map(Model::open).transpose()?;
+    let from_weights = named.is_none();
+    let mut model = match (named, guess) {
+        (Some(model), _) => model,
+        (None, Some(guess)) => {
+            let guess = guess?;
+            let mut model = Model::open("mobilenet_v1")?;
+            model.alpha = guess.alpha;
+            if let Some([height, _]) = guess.resolution {
+                model.resolution = height;
+            }
+            model
+        }
+        (None, None) => {
+            return Err(Complaint::new("no model is named")
+                .help("give a name such as 0.75_MobileNet_medium, the path of a spec, or --weights")
+                .into());
+        }
+    };
+    if let Some([height, _, _]) = request.input
+        && from_weights
+    {
+        model.resolution = height;
+    }
+    if let Some(alpha) = request.alpha {
+        model.alpha = alpha;
+    }
+    if let Some(rho) = request.rho {
+        model.resolution = names::rho(&model.spec, rho)?;
+    }
+    Ok((model, classes))
+}
+
+fn within_budget(model: &Model, plan: &Plan) -> Result<()> {
+    match model.spec.budget {
+        Some(budget) if plan.arena_bytes() > budget.value => {
+            let what = format!(
+                "the arena takes {} bytes, more than the budget of {}",
+                plan.arena_bytes(),
+                budget.value
+            );
+            Err(model.spec.complaint(budget.at, what).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Compiled {
+    /// The packed file: header, weights, labels.
+    ///
+    /// # Errors
+    ///
+    /// Where no weights were given.
+    pub fn blob(&self, labels: &[String]) -> Result<Vec<u8>> {
+        let tensors = self.tensors.as_ref().ok_or_else(|| Complaint::new("there are no weights to pack"))?;
+        pack::blob(&self.plan, tensors, &Extras { preprocess: self.settings.family.preprocess, labels })
+    }
+
+    /// Class names from a text, one a line; the background of a list that is one too long is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be read, or has another number of names than the model has classes.
+    pub fn read_labels(&self, file: &Path) -> Result<Vec<String>> {
+        let text = std::fs::read_to_string(file);
+        let text = text.map_err(|error| Complaint::new(format!("{}: {error}", file.display())))?;
+        let mut labels: Vec<String> = text.lines().map(|line| line.trim().to_string()).collect();
+        let classes = self.plan.classes;
+        if labels.len() == classes + 1 && labels[0] == "background" {
+            labels.remove(0);
+        }
+        if labels.len() != classes {
+            let found = labels.len();
+            let what = format!("{}: {found} names for {classes} classes", file.display());
+            return Err(Complaint::new(what).into());
+        }
+        Ok(labels)
+    }
+}
