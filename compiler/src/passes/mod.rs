@@ -2,10 +2,10 @@
 //!
 //! | pass | afterwards |
 //! |---|---|
-//! | [`remove-identity`](remove_identity) | no dropout; no softmax where logits are asked for |
-//! | [`fold-batchnorm`](fold_batchnorm) | no batch normalisation after a convolution: kernel and bias hold it |
-//! | [`fuse-activation`](fuse_activation) | no clamp after a convolution: its epilogue does it |
-//! | [`fuse-separable`](fuse_separable) | depthwise and pointwise pairs are one operation |
+//! | `remove-identity` | no dropout; no softmax where logits are asked for |
+//! | `fold-batchnorm` | no batch normalisation after a convolution: kernel and bias hold it |
+//! | `fuse-activation` | no clamp after a convolution: its epilogue does it |
+//! | `fuse-separable` | depthwise and pointwise pairs are one operation |
 //!
 //! Batch normalisation goes before activations, because it stands between convolution and clamp; clamps before pairs, because
 //! the one between depthwise and pointwise must be inside the pair. The verifier runs after each pass, and the interpreters
