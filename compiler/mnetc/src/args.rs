@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mobilenet_compiler::passes::PASSES;
 use mobilenet_kernels::Isa;
 
 /// Compiles MobileNets to specialised Rust, and runs them.
@@ -32,6 +34,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The graph of a model, as text, for Graphviz, or drawn with its memory plan
+    Graph(GraphArgs),
     /// Run a model on photos, or on tensors
     Run(RunArgs),
     /// Fold and pack weights into one file that compiled models load
@@ -73,6 +77,30 @@ pub(crate) struct Overrides {
     /// Classes
     #[arg(long)]
     pub(crate) classes: Option<usize>,
+}
+
+/// The stage before any pass.
+pub(crate) const LOWERING: &str = "lowering";
+
+/// The stages at which a graph can be looked at, in order.
+fn stages() -> PossibleValuesParser {
+    let passes = PASSES.iter().map(|pass| PossibleValue::new(pass.name).help(pass.summary));
+    let lowering = PossibleValue::new(LOWERING).help("the spec written out, before any pass");
+    PossibleValuesParser::new(std::iter::once(lowering).chain(passes))
+}
+
+/// Arguments of `graph`.
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Shows the graph as it is after this pass, by default after all
+    #[arg(long, value_name = "PASS", value_parser = stages())]
+    pub(crate) after: Option<String>,
+    /// A file, F.svg (a drawing), F.dot (for Graphviz) or F.txt; by default text on standard output
+    #[arg(short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// Arguments of `run`.

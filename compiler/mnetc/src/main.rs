@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod graph;
 mod list;
+mod output;
 mod pack;
 mod run;
 mod tensor;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::List { json } => list::list(json),
         Command::Inspect { model, json } => list::inspect(&model, json),
+        Command::Graph(args) => graph::graph(&args),
         Command::Run(args) => run::run(&args),
         Command::Pack { model, labels, output } => pack::pack(&model, labels.as_deref(), &output),
     };

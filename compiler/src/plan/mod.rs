@@ -14,6 +14,7 @@
 
 pub mod arena;
 mod build;
+pub mod memory;
 mod place;
 
 use mobilenet_kernels::layer::{
