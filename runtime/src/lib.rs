@@ -23,7 +23,7 @@ pub use mobilenet_kernels::image::{Filter, Framing, Normalise, Preprocess};
 pub use mobilenet_kernels::network::{Aligned, Embedded, Network};
 #[cfg(feature = "macros")]
 pub use mobilenet_macros::mobilenet;
-pub use model::{Blueprint, Input, Model, Scratch};
+pub use model::{Blueprint, Input, Model, Scratch, preferred_isa};
 #[cfg(feature = "image")]
 pub use photo::Photo;
 pub use weights::Weights;

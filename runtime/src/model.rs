@@ -112,7 +112,7 @@ impl<N: Network> Model<N> {
         N: Embedded,
     {
         let kernels = kernels_by_variable().unwrap_or_else(|error| {
-            eprintln!("{ISA_VARIABLE}: {error}");
+            eprintln!("{error}; the best is used");
             Kernels::best()
         });
         Model::with_kernels(Weights::embedded::<N>(), kernels)
@@ -233,11 +233,20 @@ impl<N: Network> Model<N> {
     }
 }
 
+/// The instruction set that models use: the one that the variable `MOBILENET_ISA` names, or the best of this processor.
+///
+/// # Errors
+///
+/// Where the variable names none that this processor has.
+pub fn preferred_isa() -> Result<Isa, Error> {
+    kernels_by_variable().map(Kernels::isa)
+}
+
 /// The kernels that the variable asks for, or the best.
 fn kernels_by_variable() -> Result<&'static Kernels, Error> {
     let Some(name) = std::env::var_os(ISA_VARIABLE) else { return Ok(Kernels::best()) };
     let kernels = name.to_str().and_then(|name| name.parse().ok()).and_then(Kernels::new);
-    kernels.ok_or_else(|| Error::Isa(name.to_string_lossy().into_owned()))
+    kernels.ok_or_else(|| Error::Isa(format!("{}, of {ISA_VARIABLE},", name.to_string_lossy())))
 }
 
 /// A compiled network that has no weights yet: what `mobilenet!("0.75_MobileNet_medium")` gives.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod engine;
 mod list;
 mod pack;
 mod run;

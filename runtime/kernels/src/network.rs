@@ -71,7 +71,7 @@ impl Packed {
         );
         let (payload, labels) = file.0.split_at(header::LEN + header.payload);
         let Ok(labels) = core::str::from_utf8(labels) else { panic!("the labels are not UTF-8") };
-        assert!(cfg!(target_endian = "little"), "packed weights are little-endian");
+        const { assert!(cfg!(target_endian = "little"), "packed weights are little-endian") };
         // SAFETY: `payload` ends `header.payload` bytes after the header. The file is aligned to 64 bytes and the header's
         // length is a multiple of that, so the values are aligned; every bit pattern is a valid f32.
         let values = unsafe {
@@ -97,7 +97,7 @@ impl Packed {
     }
 }
 
-const _: () = assert!(header::LEN % 64 == 0);
+const _: () = assert!(header::LEN.is_multiple_of(64));
 
 /// Bytes as little-endian `f32`s, if they are aligned and whole, and the processor is little-endian too.
 pub fn as_floats(bytes: &[u8]) -> Option<&[f32]> {
