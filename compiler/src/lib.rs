@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod bind;
+pub mod build;
 pub mod codegen;
 pub mod compile;
 pub mod cost;
 pub mod error;
 pub mod family;
+pub mod files;
 #[cfg(feature = "interpret")]
 pub mod interpret;
 pub mod ir;

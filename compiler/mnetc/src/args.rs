@@ -1,11 +1,14 @@
 //! The command line, as clap sees it.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mobilenet_compiler::passes::PASSES;
 use mobilenet_kernels::Isa;
+
+use crate::engine::Engine;
 
 /// Compiles MobileNets to specialised Rust, and runs them.
 #[derive(Debug, Parser)]
@@ -127,38 +130,34 @@ pub(crate) struct RunArgs {
     /// Classes to print, best first
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub(crate) top: usize,
-    /// What runs the model
-    #[arg(long, value_enum)]
-    pub(crate) engine: Option<Engine>,
-    /// Threads
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub(crate) threads: usize,
-    /// An instruction set in place of the best: avx512, avx2, sse2, scalar
-    #[arg(long)]
-    pub(crate) isa: Option<Isa>,
+    /// How it is run.
+    #[command(flatten)]
+    pub(crate) how: How,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// What runs a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Engine {
-    /// Compiled code: the sixteen named models
-    Compiled,
-    /// A plan, walked with the same kernels
-    Interpreter,
-    /// The obvious loops: slow, and right
-    Reference,
+/// How a model is run.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct How {
+    /// What runs the model [default: compiled where there is code for it, else interpreter]
+    #[arg(long, value_enum)]
+    pub(crate) engine: Option<Engine>,
+    /// Numbers to compute with [default: those of the weights]
+    #[arg(long, value_enum)]
+    pub(crate) precision: Option<Precision>,
+    /// Threads; several photos are run side by side
+    #[arg(long, default_value = "1", value_name = "N")]
+    pub(crate) threads: NonZeroUsize,
+    /// An instruction set in place of the best: avx512, avx2, sse2, scalar
+    #[arg(long)]
+    pub(crate) isa: Option<Isa>,
 }
 
-impl Engine {
-    /// Its name, as the command line spells it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Engine::Compiled => "compiled",
-            Engine::Interpreter => "interpreter",
-            Engine::Reference => "reference",
-        }
-    }
+/// Numbers to compute with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Precision {
+    /// 32-bit floats; 8-bit weights are widened
+    F32,
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod engine;
 mod graph;
 mod list;
 mod output;

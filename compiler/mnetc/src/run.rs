@@ -1,18 +1,19 @@
 //! `run`: a model on photos or tensors.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use mobilenet_compiler::compile::{Compiled, compile};
-use mobilenet_compiler::interpret::{Interpreter, Reference};
 use mobilenet_compiler::weights::{self, Weights};
 use mobilenet_kernels::image::Image;
-use mobilenet_kernels::{Isa, Kernels, softmax};
-use mobilenet_runtime::{Labels, Photo};
+use mobilenet_kernels::softmax;
+use mobilenet_runtime::{Guess, Labels, Photo};
 use serde_json::{Value, json};
 
 use crate::Failure;
-use crate::args::{Engine, RunArgs};
+use crate::args::RunArgs;
+use crate::engine::{Run, Runner};
 use crate::tensor::{Tensor, write_row};
 
 /// The model that is run where no other is asked for: Keras, alpha 0.25, 128 x 128.
@@ -20,11 +21,21 @@ const DEFAULT_MODEL: &str = "0.25_MobileNet_tiny";
 const DEFAULT_WEIGHTS: &[u8] = include_bytes!("../model/keras_mobilenet_v1_0.25_128.safetensors");
 const IMAGENET: &str = include_str!("../model/labels.txt");
 
-/// What goes into the network.
-enum Input {
-    Bytes(Vec<u8>),
-    Floats(Vec<f32>),
+/// Something to run a model on.
+enum Input<'a> {
+    Photo(&'a str),
+    Tensor(String, Tensor),
 }
+
+/// What running one input gave.
+struct Outcome {
+    input: String,
+    ms: f64,
+    logits: Vec<f32>,
+}
+
+/// An input by its number, and what came of it.
+type Done = (usize, Result<Outcome, Failure>);
 
 /// Runs a model.
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
@@ -43,25 +54,22 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     };
     let compiled = compiled(args, model, &weights, tensor.as_ref())?;
     let labels = labels(args, &compiled)?;
-    let mut engine = Runner::new(args, &compiled)?;
-    let mut results = Vec::new();
-    for (name, input) in inputs(args, images, tensor, &compiled)? {
-        let start = Instant::now();
-        let mut scores = engine.run(&input)?;
-        let ms = start.elapsed().as_secs_f64() * 1e3;
-        if !args.logits {
-            softmax(&mut scores);
-        }
-        if let Some(output) = &args.output {
-            write_row(output, &scores)?;
-        }
-        if args.logits {
-            softmax(&mut scores);
-        }
-        results.push((name, ms, scores));
+    let runner = Runner::new(&compiled, args.how.engine, args.how.isa)?;
+    let inputs: Vec<Input<'_>> = match (tensor, &args.input) {
+        (Some(tensor), Some(path)) => vec![Input::Tensor(path.display().to_string(), tensor)],
+        _ => images.iter().map(|image| Input::Photo(image)).collect(),
+    };
+    let (outcomes, failures) = run_all(&runner, &compiled, &inputs, args.how.threads.get())?;
+    if let (Some(path), [outcome]) = (&args.output, &outcomes[..]) {
+        let row = if args.logits { outcome.logits.clone() } else { probabilities(&outcome.logits) };
+        write_row(path, &row)?;
     }
-    print(args, &compiled, &engine, &labels, &results);
-    Ok(())
+    print(args, &compiled, &runner, &labels, &outcomes);
+    // One photo that cannot be read does not keep the others from being run.
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::input(failures.join("\nmnetc: "))),
+    }
 }
 
 /// A model first, if the first operand is one; the rest are photos.
@@ -121,106 +129,85 @@ fn labels(args: &RunArgs, compiled: &Compiled) -> Result<Labels, Failure> {
     Ok(Labels::parse(IMAGENET).fit(classes).unwrap_or_default())
 }
 
-/// Everything to run, with its name.
-fn inputs(
-    args: &RunArgs,
-    images: &[String],
-    tensor: Option<Tensor>,
+/// Runs all inputs on so many threads; the outcomes in order, and what went wrong with the others.
+fn run_all(
+    runner: &Runner<'_>,
     compiled: &Compiled,
-) -> Result<Vec<(String, Input)>, Failure> {
-    let shape = compiled.plan.input;
-    if let (Some(tensor), Some(path)) = (tensor, &args.input) {
-        let input = match tensor {
-            Tensor::Floats(values, _) => Input::Floats(values),
-            Tensor::Bytes(bytes) => Input::Bytes(bytes),
-        };
-        return Ok(vec![(path.display().to_string(), input)]);
-    }
-    let prepare = |image: &String| {
-        let photo = Photo::open(image)?;
-        let pixels = photo.prepare(&compiled.settings.family.preprocess, shape)?;
-        Ok((image.clone(), Input::Bytes(pixels)))
+    inputs: &[Input<'_>],
+    threads: usize,
+) -> Result<(Vec<Outcome>, Vec<String>), Failure> {
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Vec<Done>, Failure> {
+        let mut engine = runner.start()?;
+        let mut done = Vec::new();
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some(input) = inputs.get(i) else { return Ok(done) };
+            done.push((i, run_one(engine.as_mut(), compiled, input)));
+        }
     };
-    images.iter().map(prepare).collect()
-}
-
-/// The engine.
-struct Runner<'c> {
-    engine: Engine,
-    isa: Isa,
-    compiled: &'c Compiled,
-    interpreter: Option<Interpreter>,
-}
-
-impl<'c> Runner<'c> {
-    fn new(args: &RunArgs, compiled: &'c Compiled) -> Result<Self, Failure> {
-        let engine = args.engine.unwrap_or(Engine::Interpreter);
-        if engine == Engine::Compiled {
-            return Err(Failure::input(format!(
-                "{} is not compiled into this program: `mnetc run --engine interpreter` walks the same plan",
-                compiled.plan.name
-            )));
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads.min(inputs.len())).map(|_| scope.spawn(work)).collect();
+        let mut done = work()?;
+        for other in others {
+            done.extend(other.join().map_err(|_| Failure::input("a thread has died"))??);
         }
-        let kernels = match args.isa {
-            Some(isa) => Kernels::new(isa)
-                .ok_or_else(|| Failure::from(mobilenet_runtime::Error::Isa(isa.to_string())))?,
-            None => Kernels::best(),
-        };
-        let tensors = compiled.tensors.as_ref().filter(|_| engine == Engine::Interpreter);
-        let interpreter =
-            tensors.map(|tensors| Interpreter::new(compiled.plan.clone(), tensors, kernels)).transpose()?;
-        Ok(Runner { engine, isa: kernels.isa(), compiled, interpreter })
-    }
-
-    fn run(&mut self, input: &Input) -> Result<Vec<f32>, Failure> {
-        let normalise = &self.compiled.settings.family.preprocess.normalise;
-        if let Some(interpreter) = &mut self.interpreter {
-            let image = match input {
-                Input::Bytes(bytes) => Image::Pixels(bytes, normalise),
-                Input::Floats(values) => Image::Tensor(values),
-            };
-            return Ok(interpreter.run(image)?.to_vec());
+        Ok::<_, Failure>(done)
+    })?;
+    done.sort_by_key(|(i, _)| *i);
+    let (mut outcomes, mut failures) = (Vec::new(), Vec::new());
+    for (_, result) in done {
+        match result {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(failure) => failures.push(failure.message),
         }
-        let channels = self.compiled.plan.input[2];
-        let values = match input {
-            Input::Floats(values) => values.clone(),
-            Input::Bytes(bytes) => {
-                let value = |(i, &byte): (usize, &u8)| {
-                    f32::from(byte) * normalise.scale[i % channels] + normalise.offset[i % channels]
-                };
-                bytes.iter().enumerate().map(value).collect()
-            }
-        };
-        let tensors = self.compiled.tensors.as_ref().ok_or_else(|| Failure::input("no weights"))?;
-        Ok(Reference::new(&self.compiled.graph, tensors).run(&values)?)
     }
+    Ok((outcomes, failures))
 }
 
-fn print(
-    args: &RunArgs,
-    compiled: &Compiled,
-    engine: &Runner<'_>,
-    labels: &Labels,
-    results: &[(String, f64, Vec<f32>)],
-) {
+fn run_one(engine: &mut dyn Run, compiled: &Compiled, input: &Input<'_>) -> Result<Outcome, Failure> {
+    let preprocess = &compiled.settings.family.preprocess;
+    let normalise = &preprocess.normalise;
+    let prepared;
+    let (name, image) = match input {
+        Input::Photo(path) => {
+            prepared = Photo::open(path)?.prepare(preprocess, compiled.plan.input)?;
+            ((*path).to_string(), Image::Pixels(&prepared, normalise))
+        }
+        Input::Tensor(path, Tensor::Bytes(bytes)) => (path.clone(), Image::Pixels(bytes, normalise)),
+        Input::Tensor(path, Tensor::Floats(values, _)) => (path.clone(), Image::Tensor(values)),
+    };
+    let start = Instant::now();
+    let logits = engine.logits(image)?.to_vec();
+    Ok(Outcome { input: name, ms: start.elapsed().as_secs_f64() * 1e3, logits })
+}
+
+fn probabilities(logits: &[f32]) -> Vec<f32> {
+    let mut scores = logits.to_vec();
+    softmax(&mut scores);
+    scores
+}
+
+fn print(args: &RunArgs, compiled: &Compiled, runner: &Runner<'_>, labels: &Labels, outcomes: &[Outcome]) {
+    let (model, engine, isa) = (&compiled.plan.name, runner.engine.to_string(), runner.isa.name());
     if args.json {
-        let result = |(input, ms, scores): &(String, f64, Vec<f32>)| {
-            let guess = |guess: mobilenet_runtime::Guess<'_>| json!({ "index": guess.index, "label": guess.label, "probability": guess.probability });
-            let top: Vec<Value> = labels.top(scores, args.top).into_iter().map(guess).collect();
+        let guess = |guess: Guess<'_>| json!({ "index": guess.index, "label": guess.label, "probability": guess.probability });
+        let result = |Outcome { input, ms, logits }: &Outcome| {
+            let scores = probabilities(logits);
+            let top: Vec<Value> = labels.top(&scores, args.top).into_iter().map(guess).collect();
             json!({ "input": input, "ms": ms, "top": top })
         };
-        let results: Vec<Value> = results.iter().map(result).collect();
-        let (model, isa) = (&compiled.plan.name, engine.isa.name());
-        let engine = engine.engine.name();
+        let results: Vec<Value> = outcomes.iter().map(result).collect();
+        let threads = args.how.threads.get();
         println!(
             "{}",
-            json!({ "model": model, "engine": engine, "isa": isa, "threads": args.threads, "results": results })
+            json!({ "model": model, "engine": engine, "isa": isa, "threads": threads, "results": results })
         );
         return;
     }
-    for (input, ms, scores) in results {
-        println!("{input}  ({}, {}, {}, {ms:.2} ms)", compiled.plan.name, engine.engine.name(), engine.isa);
-        for guess in labels.top(scores, args.top) {
+    for Outcome { input, ms, logits } in outcomes {
+        println!("{input}  ({model}, {engine}, {isa}, {ms:.2} ms)");
+        for guess in labels.top(&probabilities(logits), args.top) {
             println!("{:7.2} %  {:4}  {}", guess.probability * 100.0, guess.index, guess.label);
         }
     }

@@ -1,8 +1,8 @@
 //! Tensors from and to files: `.npy`, and raw bytes.
 
-use std::io::Write;
 use std::path::Path;
 
+use mobilenet_compiler::files::write_file;
 use npyz::{NpyFile, WriterBuilder};
 
 use crate::Failure;
@@ -56,19 +56,5 @@ pub(crate) fn write_row(path: &Path, values: &[f32]) -> Result<(), Failure> {
         .map_err(failed)?;
     writer.extend(values.iter().copied()).map_err(failed)?;
     writer.finish().map_err(failed)?;
-    write_file(path, &bytes)
-}
-
-/// Writes a file beside its place and renames it, so that it is never seen half-written.
-pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::input(format!("{}: {error}", path.display()));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // Temporary files are private by default, what is written here is the user's to share.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    Ok(write_file(path, &bytes)?)
 }

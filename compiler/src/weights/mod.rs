@@ -36,7 +36,7 @@ use crate::family::{Activation, Family, Padding};
 pub use bind::Expected;
 pub use guess::Guess;
 pub use names::{Naming, Scheme};
-pub use open::{open, read};
+pub use open::{files, open, read};
 pub use slots::{Half, Slot};
 pub use tensors::{Tensor, TensorInfo};
 

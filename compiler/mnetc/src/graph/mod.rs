@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use mobilenet_compiler::compile::{Compiled, compile};
 use mobilenet_compiler::cost::Cost;
+use mobilenet_compiler::files::write_file;
 use mobilenet_compiler::ir::Graph;
 use mobilenet_compiler::names::decimal;
 use mobilenet_compiler::passes;
@@ -19,7 +20,6 @@ use mobilenet_compiler::plan::Plan;
 use crate::Failure;
 use crate::args::{GraphArgs, LOWERING};
 use crate::output::{bytes, grouped, millions, print};
-use crate::tensor::write_file;
 
 /// A graph and what is said about it.
 struct Picture<'c> {
