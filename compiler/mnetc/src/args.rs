@@ -41,6 +41,14 @@ pub(crate) enum Command {
     Graph(GraphArgs),
     /// Run a model on photos, or on tensors
     Run(RunArgs),
+    /// What a weights file holds: its family, the model, its tensors, what is missing or left over
+    Weights {
+        /// Weights: safetensors, tflite, h5, keras, onnx, or a folder that holds one
+        file: PathBuf,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
     /// Fold and pack weights into one file that compiled models load
     Pack {
         /// Which model.

@@ -4,11 +4,14 @@
 mod args;
 mod engine;
 mod graph;
+mod inspect;
 mod list;
 mod output;
 mod pack;
 mod run;
+mod table;
 mod tensor;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -16,7 +19,7 @@ use args::{Cli, Command, Overrides};
 use clap::Parser;
 use mobilenet_compiler::compile::Request;
 use mobilenet_compiler::error::Report;
-use mobilenet_compiler::weights::{self, Weights};
+use mobilenet_compiler::weights::{Weights, open};
 
 /// Why a command failed, and the exit status: 1 the input is at fault, 2 wrong usage.
 #[derive(Debug)]
@@ -50,9 +53,10 @@ impl From<mobilenet_runtime::Error> for Failure {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::List { json } => list::list(json),
-        Command::Inspect { model, json } => list::inspect(&model, json),
+        Command::Inspect { model, json } => inspect::inspect(&model, json),
         Command::Graph(args) => graph::graph(&args),
         Command::Run(args) => run::run(&args),
+        Command::Weights { file, json } => weights::weights(&file, json),
         Command::Pack { model, labels, output } => pack::pack(&model, labels.as_deref(), &output),
     };
     match done {
@@ -67,7 +71,7 @@ fn main() -> ExitCode {
 impl Overrides {
     /// Opens the weights, if any are named.
     fn open_weights(&self) -> Result<Option<Weights>, Failure> {
-        Ok(self.weights.as_deref().map(weights::open).transpose()?)
+        Ok(self.weights.as_deref().map(open).transpose()?)
     }
 
     /// The request for a model with these overrides.

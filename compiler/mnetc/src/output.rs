@@ -20,6 +20,12 @@ pub(crate) fn json(document: &serde_json::Value) -> Result<(), Failure> {
     print(&format!("{document}\n"))
 }
 
+/// A heading and facts under it, a line each.
+pub(crate) fn facts(heading: &str, facts: &[(&str, String)]) -> String {
+    let lines = facts.iter().map(|(what, value)| format!("  {what:<12}{value}\n"));
+    format!("{heading}\n{}", lines.collect::<String>())
+}
+
 /// `4,210,088`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();

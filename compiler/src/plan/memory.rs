@@ -120,16 +120,6 @@ impl Kernel {
             }
         }
     }
-
-    /// Output rows computed at a time, by kernels that work in strips.
-    pub fn strip(&self) -> Option<usize> {
-        match self {
-            Kernel::Stem(layer) => Some(layer.layer().strip),
-            Kernel::Conv(layer) => Some(layer.layer().strip),
-            Kernel::Separable(layer) => Some(layer.layer().strip),
-            _ => None,
-        }
-    }
 }
 
 impl Plan {
