@@ -35,6 +35,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Compile a model to Rust source, or to a crate
+    Compile(CompileArgs),
     /// Run a model on photos, or on tensors
     Run(RunArgs),
     /// Fold and pack weights into one file that compiled models load
@@ -76,6 +78,26 @@ pub(crate) struct Overrides {
     /// Classes
     #[arg(long)]
     pub(crate) classes: Option<usize>,
+}
+
+/// Arguments of `compile`.
+#[derive(Debug, Args)]
+pub(crate) struct CompileArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Class names, one a line; they are packed with the weights
+    #[arg(long, value_name = "FILE", requires = "weights")]
+    pub(crate) labels: Option<PathBuf>,
+    /// The name of the type [default: after the model]
+    #[arg(long = "type", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The source; packed weights go beside it [default: standard output]
+    #[arg(short, value_name = "F.rs")]
+    pub(crate) output: Option<PathBuf>,
+    /// A new crate with the model, an example, and all that is needed to build it
+    #[arg(long = "crate", value_name = "DIR", conflicts_with = "output")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// Arguments of `run`.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod compile;
 mod engine;
 mod list;
 mod pack;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::List { json } => list::list(json),
         Command::Inspect { model, json } => list::inspect(&model, json),
+        Command::Compile(args) => compile::compile(&args),
         Command::Run(args) => run::run(&args),
         Command::Pack { model, labels, output } => pack::pack(&model, labels.as_deref(), &output),
     };
