@@ -234,6 +234,15 @@ impl Built {
         })
     }
 
+    /// The source of the model as a public type; `packed` is where the packed file will be, seen from the source.
+    ///
+    /// # Errors
+    ///
+    /// Never, if the code generator is right.
+    pub fn source(&self, ident: &Ident, packed: &str, by: &str) -> Result<String> {
+        codegen::file(self.tokens(quote!(pub), ident, quote!(::mobilenet_runtime::kernels), packed), by)
+    }
+
     /// Writes the source to a file, and the packed weights, if any, beside it (`.mnw`).
     ///
     /// # Errors
@@ -242,8 +251,7 @@ impl Built {
     pub fn write(&self, file: &Path, ident: &Ident, by: &str) -> Result<()> {
         let packed = file.with_extension("mnw");
         let name = packed.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let tokens = self.tokens(quote!(pub), ident, quote!(::mobilenet_runtime::kernels), &name);
-        let source = codegen::file(tokens, by)?;
+        let source = self.source(ident, &name, by)?;
         if let Some(bytes) = &self.packed {
             write_file(&packed, bytes)?;
         }

@@ -13,7 +13,6 @@
 //! mobilenet-generated`.
 #![no_std]
 #![forbid(unsafe_code)]
-#![allow(non_camel_case_types, reason = "digits are set apart, or 1.0 and 10 would look the same")]
 
 /// Declares the modules, and the macro that goes through all of them.
 macro_rules! models {

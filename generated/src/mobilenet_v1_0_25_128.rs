@@ -2,6 +2,7 @@
 
 /// `0.25_MobileNet_tiny`: 128 x 128 x 3 in, 13.57 M multiply-adds, 464600 parameters, an arena of 190080 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_0_25_128<const CLASSES: usize = 1000>;
 
 const _: () = {

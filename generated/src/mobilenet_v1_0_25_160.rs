@@ -2,6 +2,7 @@
 
 /// `0.25_MobileNet_small`: 160 x 160 x 3 in, 21.06 M multiply-adds, 464600 parameters, an arena of 261120 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_0_25_160<const CLASSES: usize = 1000>;
 
 const _: () = {

@@ -2,6 +2,7 @@
 
 /// `0.25_MobileNet_medium`: 192 x 192 x 3 in, 30.21 M multiply-adds, 464600 parameters, an arena of 340352 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_0_25_192<const CLASSES: usize = 1000>;
 
 const _: () = {

@@ -2,6 +2,7 @@
 
 /// `0.25_MobileNet_baseline`: 224 x 224 x 3 in, 41.03 M multiply-adds, 464600 parameters, an arena of 425728 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_0_25_224<const CLASSES: usize = 1000>;
 
 const _: () = {

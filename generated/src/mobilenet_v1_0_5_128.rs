@@ -2,6 +2,7 @@
 
 /// `0.5_MobileNet_tiny`: 128 x 128 x 3 in, 49.16 M multiply-adds, 1320648 parameters, an arena of 366208 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_0_5_128<const CLASSES: usize = 1000>;
 
 const _: () = {

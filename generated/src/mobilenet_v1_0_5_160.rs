@@ -2,6 +2,7 @@
 
 /// `0.5_MobileNet_small`: 160 x 160 x 3 in, 76.52 M multiply-adds, 1320648 parameters, an arena of 508928 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_0_5_160<const CLASSES: usize = 1000>;
 
 const _: () = {

@@ -2,6 +2,7 @@
 
 /// `0.5_MobileNet_medium`: 192 x 192 x 3 in, 109.97 M multiply-adds, 1320648 parameters, an arena of 659840 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_0_5_192<const CLASSES: usize = 1000>;
 
 const _: () = {

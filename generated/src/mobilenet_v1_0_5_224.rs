@@ -2,6 +2,7 @@
 
 /// `0.5_MobileNet_baseline`: 224 x 224 x 3 in, 149.50 M multiply-adds, 1320648 parameters, an arena of 827136 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_0_5_224<const CLASSES: usize = 1000>;
 
 const _: () = {

@@ -2,6 +2,7 @@
 
 /// `0.75_MobileNet_tiny`: 128 x 128 x 3 in, 106.77 M multiply-adds, 2569144 parameters, an arena of 542336 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_0_75_128<const CLASSES: usize = 1000>;
 
 const _: () = {

@@ -2,6 +2,7 @@
 
 /// `0.75_MobileNet_small`: 160 x 160 x 3 in, 166.40 M multiply-adds, 2569144 parameters, an arena of 754688 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_0_75_160<const CLASSES: usize = 1000>;
 
 const _: () = {

@@ -2,6 +2,7 @@
 
 /// `0.75_MobileNet_medium`: 192 x 192 x 3 in, 239.27 M multiply-adds, 2569144 parameters, an arena of 979328 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_0_75_192<const CLASSES: usize = 1000>;
 
 const _: () = {

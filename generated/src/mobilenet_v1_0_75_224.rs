@@ -2,6 +2,7 @@
 
 /// `0.75_MobileNet_baseline`: 224 x 224 x 3 in, 325.40 M multiply-adds, 2569144 parameters, an arena of 1228544 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_0_75_224<const CLASSES: usize = 1000>;
 
 const _: () = {

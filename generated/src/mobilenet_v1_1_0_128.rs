@@ -2,6 +2,7 @@
 
 /// `1.0_MobileNet_tiny`: 128 x 128 x 3 in, 186.40 M multiply-adds, 4210088 parameters, an arena of 718464 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_1_0_128<const CLASSES: usize = 1000>;
 
 const _: () = {

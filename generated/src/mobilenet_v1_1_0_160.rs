@@ -2,6 +2,7 @@
 
 /// `1.0_MobileNet_small`: 160 x 160 x 3 in, 290.68 M multiply-adds, 4210088 parameters, an arena of 1000448 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_1_0_160<const CLASSES: usize = 1000>;
 
 const _: () = {

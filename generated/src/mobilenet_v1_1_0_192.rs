@@ -2,6 +2,7 @@
 
 /// `1.0_MobileNet_medium`: 192 x 192 x 3 in, 418.12 M multiply-adds, 4210088 parameters, an arena of 1298816 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_1_0_192<const CLASSES: usize = 1000>;
 
 const _: () = {

@@ -2,6 +2,7 @@
 
 /// `1.0_MobileNet_baseline`: 224 x 224 x 3 in, 568.74 M multiply-adds, 4210088 parameters, an arena of 1629952 bytes.
 #[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
 pub struct MobileNetV1_1_0_224<const CLASSES: usize = 1000>;
 
 const _: () = {

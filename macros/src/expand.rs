@@ -66,7 +66,7 @@ fn tokens(invocation: &Invocation, built: &Built, packed: Option<&str>) -> Token
         return quote!(#network #watch);
     }
     let ident = format_ident!("{}", built.compiled.model.type_name());
-    let network = built.tokens(quote!(#[allow(non_camel_case_types)]), &ident, kernels, packed);
+    let network = built.tokens(quote!(), &ident, kernels, packed);
     let value = match &built.packed {
         Some(_) => quote!(#runtime::Model::<#ident>::embedded()),
         None => quote!(#runtime::Blueprint::<#ident>::new()),

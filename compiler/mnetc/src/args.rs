@@ -3,12 +3,11 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mobilenet_compiler::passes::PASSES;
 use mobilenet_kernels::Isa;
 
 use crate::engine::Engine;
+use crate::graph::GraphArgs;
 
 /// Compiles MobileNets to specialised Rust, and runs them.
 #[derive(Debug, Parser)]
@@ -39,6 +38,8 @@ pub(crate) enum Command {
     },
     /// The graph of a model, as text, for Graphviz, or drawn with its memory plan
     Graph(GraphArgs),
+    /// Compile a model to Rust source, or to a crate
+    Compile(CompileArgs),
     /// Run a model on photos, or on tensors
     Run(RunArgs),
     /// What a weights file holds: its family, the model, its tensors, what is missing or left over
@@ -90,28 +91,24 @@ pub(crate) struct Overrides {
     pub(crate) classes: Option<usize>,
 }
 
-/// The stage before any pass.
-pub(crate) const LOWERING: &str = "lowering";
-
-/// The stages at which a graph can be looked at, in order.
-fn stages() -> PossibleValuesParser {
-    let passes = PASSES.iter().map(|pass| PossibleValue::new(pass.name).help(pass.summary));
-    let lowering = PossibleValue::new(LOWERING).help("the spec written out, before any pass");
-    PossibleValuesParser::new(std::iter::once(lowering).chain(passes))
-}
-
-/// Arguments of `graph`.
+/// Arguments of `compile`.
 #[derive(Debug, Args)]
-pub(crate) struct GraphArgs {
+pub(crate) struct CompileArgs {
     /// Which model.
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Shows the graph as it is after this pass, by default after all
-    #[arg(long, value_name = "PASS", value_parser = stages())]
-    pub(crate) after: Option<String>,
-    /// A file, F.svg (a drawing), F.dot (for Graphviz) or F.txt; by default text on standard output
-    #[arg(short, value_name = "FILE")]
+    /// Class names, one a line; they are packed with the weights
+    #[arg(long, value_name = "FILE", requires = "weights")]
+    pub(crate) labels: Option<PathBuf>,
+    /// The name of the type [default: after the model]
+    #[arg(long = "type", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The source; packed weights go beside it [default: standard output]
+    #[arg(short, value_name = "F.rs")]
     pub(crate) output: Option<PathBuf>,
+    /// A new crate with the model, an example, and all that is needed to build it
+    #[arg(long = "crate", value_name = "DIR", conflicts_with = "output")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// Arguments of `run`.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod compile;
 mod engine;
 mod graph;
 mod inspect;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::List { json } => list::list(json),
         Command::Inspect { model, json } => inspect::inspect(&model, json),
         Command::Graph(args) => graph::graph(&args),
+        Command::Compile(args) => compile::compile(&args),
         Command::Run(args) => run::run(&args),
         Command::Weights { file, json } => weights::weights(&file, json),
         Command::Pack { model, labels, output } => pack::pack(&model, labels.as_deref(), &output),

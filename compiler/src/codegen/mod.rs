@@ -63,6 +63,8 @@ pub fn network(network: &Network<'_>) -> TokenStream {
         }
         Classes::Fixed => quote!(),
     };
+    // Digits are set apart, or 1.0 and 10 would look the same.
+    let lint = ident.to_string().contains('_').then(|| quote!(#[allow(non_camel_case_types)]));
     let steps = steps(plan);
     let constants = steps.iter().flatten().map(constant);
     let streams = steps.iter().filter(|calls| calls.len() > 1).map(|calls| stream(calls));
@@ -72,6 +74,7 @@ pub fn network(network: &Network<'_>) -> TokenStream {
     quote! {
         #[doc = #summary]
         #[derive(Clone, Copy, Debug)]
+        #lint
         #outer struct #ident #parameters;
 
         const _: () = {

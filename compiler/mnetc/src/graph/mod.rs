@@ -9,17 +9,43 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use mobilenet_compiler::compile::{Compiled, compile};
 use mobilenet_compiler::cost::Cost;
 use mobilenet_compiler::files::write_file;
 use mobilenet_compiler::ir::Graph;
 use mobilenet_compiler::names::decimal;
-use mobilenet_compiler::passes;
+use mobilenet_compiler::passes::{self, PASSES};
 use mobilenet_compiler::plan::Plan;
 
 use crate::Failure;
-use crate::args::{GraphArgs, LOWERING};
+use crate::args::ModelArgs;
 use crate::output::{bytes, grouped, millions, print};
+
+/// The stage before any pass.
+const LOWERING: &str = "lowering";
+
+/// The stages at which a graph can be looked at, in order.
+fn stages() -> PossibleValuesParser {
+    let passes = PASSES.iter().map(|pass| PossibleValue::new(pass.name).help(pass.summary));
+    let lowering = PossibleValue::new(LOWERING).help("the spec written out, before any pass");
+    PossibleValuesParser::new(std::iter::once(lowering).chain(passes))
+}
+
+/// Arguments of `graph`.
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// Which model.
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Shows the graph as it is after this pass, by default after all
+    #[arg(long, value_name = "PASS", value_parser = stages())]
+    after: Option<String>,
+    /// A file, F.svg (a drawing), F.dot (for Graphviz) or F.txt; by default text on standard output
+    #[arg(short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
 
 /// A graph and what is said about it.
 struct Picture<'c> {
@@ -65,7 +91,7 @@ pub(crate) fn graph(args: &GraphArgs) -> Result<(), Failure> {
     let format = Format::of(args.output.as_deref())?;
     let weights = args.model.overrides.open_weights()?;
     let compiled = compile(&args.model.overrides.request(args.model.model.as_deref(), weights.as_ref()))?;
-    let last = passes::PASSES.last().map_or(LOWERING, |pass| pass.name);
+    let last = PASSES.last().map_or(LOWERING, |pass| pass.name);
     let stage = args.after.as_deref().unwrap_or(last);
     let graph = after(&compiled, stage)?;
     let picture = Picture::new(&compiled, &graph, stage, last);
