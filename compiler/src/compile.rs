@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::bind;
 use crate::cost::{self, Cost};
-use crate::error::{Complaint, Result};
+use crate::error::{Complaint, Report, Result};
 use crate::ir::Graph;
 use crate::lower::lower;
 use crate::names::{self, Model};
@@ -69,7 +69,8 @@ pub fn compile(request: &Request<'_>) -> Result<Compiled> {
     passes::run(&mut graph, None, |_, _, _| ())?;
     let plan = Plan::new(&graph, Options::default())?;
     within_budget(&model, &plan)?;
-    let tensors = request.weights.map(|weights| bind::bind(&graph, weights)).transpose()?;
+    let bind = |weights| bind::bind(&graph, weights).map_err(|report| explained(report, &model, weights));
+    let tensors = request.weights.map(bind).transpose()?;
     let labels = request.weights.and_then(|weights| weights.labels.clone()).unwrap_or_default();
     let cost = cost::total(&graph);
     Ok(Compiled { model, settings, raw, graph, plan, cost, tensors, labels })
@@ -102,6 +103,24 @@ fn resolve(request: &Request<'_>) -> Result<(Model, Option<usize>)> {
         model.resolution = names::rho(&model.spec, rho)?;
     }
     Ok((model, classes))
+}
+
+/// Complaints about weights, after the one that explains them all, if they are those of another width.
+fn explained(report: Report, model: &Model, weights: &Weights) -> Report {
+    match weights.guess() {
+        Ok(guess) if guess.alpha != model.alpha => {
+            let (theirs, wanted) = (names::decimal(guess.alpha), names::decimal(model.alpha));
+            let mut explained = Report::from(
+                Complaint::new(format!(
+                    "the weights are those of a MobileNet v1 of alpha {theirs}, not {wanted}"
+                ))
+                .help(format!("leave the model to the weights, or ask for one of alpha {theirs}")),
+            );
+            report.complaints().iter().for_each(|complaint| explained.push(complaint.clone()));
+            explained
+        }
+        _ => report,
+    }
 }
 
 /// The MobileNet v1 that a weights file holds, for as many channels as its first convolution takes; at the spec's

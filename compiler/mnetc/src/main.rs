@@ -9,6 +9,7 @@ mod inspect;
 mod list;
 mod output;
 mod pack;
+mod progress;
 mod run;
 mod table;
 mod tensor;
@@ -73,7 +74,12 @@ fn main() -> ExitCode {
 impl Overrides {
     /// Opens the weights, if any are named.
     fn open_weights(&self) -> Result<Option<Weights>, Failure> {
-        Ok(self.weights.as_deref().map(open).transpose()?)
+        let Some(file) = &self.weights else { return Ok(None) };
+        let bytes = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+        let spinner = progress::spinner(bytes, format!("reading {}", file.display()));
+        let weights = open(file);
+        spinner.finish_and_clear();
+        Ok(Some(weights?))
     }
 
     /// The request for a model with these overrides.

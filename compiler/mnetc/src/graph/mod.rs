@@ -106,7 +106,7 @@ pub(crate) fn graph(args: &GraphArgs) -> Result<(), Failure> {
     }
 }
 
-fn write(file: &PathBuf, text: &str) -> Result<(), Failure> {
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
     write_file(file, text.as_bytes())?;
     eprintln!("{}: {}", file.display(), bytes(text.len()));
     Ok(())
