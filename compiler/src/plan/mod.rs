@@ -250,7 +250,7 @@ impl Plan {
 
     /// Bytes of the packed weights, header included.
     pub fn weight_bytes(&self) -> usize {
-        self.weights * size_of::<f32>() + crate::pack::HEADER_BYTES
+        self.weights * size_of::<f32>() + mobilenet_kernels::header::LEN
     }
 }
 
