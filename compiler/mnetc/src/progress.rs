@@ -1,5 +1,6 @@
 //! Progress of what lasts: on standard error, and only where somebody watches, on a terminal.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -21,10 +22,11 @@ pub(crate) fn bar(len: usize, what: &'static str, quiet: bool) -> ProgressBar {
         .with_message(what)
 }
 
-/// A sign of life while something of `bytes` is worked on; nothing where that takes no time.
+/// A sign of life while something of `bytes` is worked on; nothing where that takes no time, or where the output goes to
+/// another program.
 pub(crate) fn spinner(bytes: u64, what: impl Into<String>) -> ProgressBar {
     const MUCH: u64 = 8 << 20;
-    if bytes < MUCH {
+    if bytes < MUCH || !std::io::stdout().is_terminal() {
         return ProgressBar::hidden();
     }
     let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_message(what.into());

@@ -41,8 +41,7 @@ Examples:
   mnetc weights model.safetensors
   mnetc weights model.tflite --json | jq .missing
 
-The exit status is 0 if the file can be read, even where no model can be made of it: what is missing, left over
-or misshapen is shown. To compare weights with a spec of your own: mnetc inspect SPEC --weights FILE";
+The exit status is 0 if the file can be read, even where no model can be made of it: what is missing, left over or misshapen is shown. To compare weights with a spec of your own: mnetc inspect SPEC --weights FILE";
 
 pub(super) const PACK: &str = "\
 Examples:
