@@ -29,7 +29,9 @@ pub(crate) fn spinner(bytes: u64, what: impl Into<String>) -> ProgressBar {
     if bytes < MUCH || !std::io::stdout().is_terminal() {
         return ProgressBar::hidden();
     }
-    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_message(what.into());
+    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+        .with_style(ProgressStyle::default_spinner())
+        .with_message(what.into());
     spinner.enable_steady_tick(Duration::from_millis(120));
     spinner
 }
