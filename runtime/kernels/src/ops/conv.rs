@@ -1,7 +1,7 @@
 //! Full convolutions between maps: input rows are copied into zero-bordered lines, whose windows are the left operand.
 
 use super::tile::{Acc, Left, Panel, Product, multiply_run};
-use super::{Columns, Rows};
+use super::{Part, Rows};
 use crate::layer::Conv;
 use crate::layout::BLOCK;
 use crate::simd::Simd;
@@ -58,20 +58,13 @@ impl Left for Windows {
     }
 }
 
-/// Computes some rows and panels of the strip that begins with row `from`, whose lines have been filled.
+/// Computes some rows and panels of a strip whose lines have been filled.
 ///
 /// # Safety
 ///
 /// The layer must be checked against `weights` and `arena`.
 #[inline(always)]
-pub(crate) unsafe fn conv<S: Simd>(
-    layer: &Conv,
-    from: usize,
-    rows: Rows,
-    panels: Columns,
-    weights: *const f32,
-    arena: *mut f32,
-) {
+pub(crate) unsafe fn conv<S: Simd>(layer: &Conv, part: Part, weights: *const f32, arena: *mut f32) {
     let input = &layer.input;
     let line = layer.line_pixels() * input.padded();
     // SAFETY: the layer is checked: its section is inside the weights.
@@ -80,8 +73,8 @@ pub(crate) unsafe fn conv<S: Simd>(
     let product = Product { section, inputs, output: &layer.output, arena };
     // SAFETY: the line buffer holds the lines of these rows.
     unsafe {
-        product.run::<S, _>(&rows, &panels, layer.output.width, |y| Windows {
-            first: arena.wrapping_add(layer.lines + (y - from) * layer.window.stride * line),
+        product.run::<S, _>(&part.rows, &part.columns, layer.output.width, |y| Windows {
+            first: arena.wrapping_add(layer.lines + (y - part.from) * layer.window.stride * line),
             x: 0,
             line,
             pixels: layer.line_pixels(),

@@ -1,7 +1,7 @@
 //! 1x1 convolutions: the left operand is a map itself.
 
+use super::Part;
 use super::tile::{Acc, Left, Panel, Product, multiply_run};
-use super::{Columns, Rows};
 use crate::layout::{BLOCK, Map, Order};
 use crate::simd::Simd;
 
@@ -64,7 +64,7 @@ fn blocks(map: &Map, y: usize, arena: *const f32) -> Blocks {
     }
 }
 
-/// Rows `rows` of some panels of the output, from rows `rows - from` of the input.
+/// Rows and panels of the output; row `part.from` is made of row 0 of the input.
 ///
 /// # Safety
 ///
@@ -72,13 +72,12 @@ fn blocks(map: &Map, y: usize, arena: *const f32) -> Blocks {
 #[inline(always)]
 pub(crate) unsafe fn pointwise<S: Simd>(
     input: &Map,
-    from: usize,
     output: &Map,
-    rows: Rows,
-    panels: Columns,
+    part: Part,
     section: *const f32,
     arena: *mut f32,
 ) {
+    let Part { from, rows, columns: panels } = part;
     let product = Product { section, inputs: input.channels, output, arena };
     // SAFETY: rows of both maps are inside the arena; planes go on from row to row.
     unsafe {

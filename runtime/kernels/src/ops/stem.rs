@@ -1,7 +1,7 @@
 //! The first convolution: image rows are normalised into zero-bordered lines, the lines are the left operand.
 
 use super::tile::{Acc, Left, Panel, Product, multiply_run};
-use super::{Columns, Rows};
+use super::{Part, Rows};
 use crate::image::Image;
 use crate::layer::Stem;
 use crate::simd::Simd;
@@ -92,26 +92,19 @@ fn fill_line(image: Image<'_>, at: usize, channels: usize, out: &mut [f32]) {
     }
 }
 
-/// Computes some rows and panels of the strip that begins with row `from`, whose lines have been filled.
+/// Computes some rows and panels of a strip whose lines have been filled.
 ///
 /// # Safety
 ///
 /// The layer must be checked against `weights` and `arena`.
 #[inline(always)]
-pub(crate) unsafe fn stem<S: Simd>(
-    layer: &Stem,
-    from: usize,
-    rows: Rows,
-    panels: Columns,
-    weights: *const f32,
-    arena: *mut f32,
-) {
+pub(crate) unsafe fn stem<S: Simd>(layer: &Stem, part: Part, weights: *const f32, arena: *mut f32) {
     // SAFETY: passed on.
     unsafe {
         // Colour images at stride 2 have their pixels at a distance known at compile time.
         match layer.window.stride * layer.image[2] {
-            6 => product::<S, 6>(layer, from, &rows, &panels, weights, arena),
-            _ => product::<S, 0>(layer, from, &rows, &panels, weights, arena),
+            6 => product::<S, 6>(layer, part, weights, arena),
+            _ => product::<S, 0>(layer, part, weights, arena),
         }
     }
 }
@@ -119,9 +112,7 @@ pub(crate) unsafe fn stem<S: Simd>(
 #[inline(always)]
 unsafe fn product<S: Simd, const STEP: usize>(
     layer: &Stem,
-    from: usize,
-    rows: &Rows,
-    panels: &Columns,
+    part: Part,
     weights: *const f32,
     arena: *mut f32,
 ) {
@@ -140,8 +131,8 @@ unsafe fn product<S: Simd, const STEP: usize>(
     let product = Product { section, inputs, output: &layer.output, arena };
     // SAFETY: the line buffer holds the lines of these rows.
     unsafe {
-        product.run::<S, _>(rows, panels, layer.output.width, |y| Lines::<STEP> {
-            first: left.first.wrapping_add((y - from) * layer.window.stride * line),
+        product.run::<S, _>(&part.rows, &part.columns, layer.output.width, |y| Lines::<STEP> {
+            first: left.first.wrapping_add((y - part.from) * layer.window.stride * line),
             ..left
         });
     }
