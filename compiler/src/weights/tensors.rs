@@ -1,5 +1,8 @@
 //! Tensors as files hold them, widened to f32.
 
+/// Many times what the largest MobileNet holds; a file may name one place of it in many tensors.
+pub(super) const MOST_VALUES: usize = 1 << 26;
+
 /// A dense tensor, row-major, its values widened to f32.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
