@@ -17,6 +17,8 @@ mod bind;
 mod borders;
 #[cfg(any(feature = "tflite", feature = "onnx"))]
 mod chain;
+#[cfg(feature = "tf-checkpoint")]
+mod checkpoint;
 mod guess;
 #[cfg(feature = "keras")]
 mod keras;

@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 
-use hdf5_pure::{AttrValue, DType, Dataset, Datatype, Error, File, Group};
+use hdf5_pure::{AttrValue, DType, Dataset, Datatype, DatatypeByteOrder, Error, File, Group};
 
 use crate::error::{Complaint, Result};
 use crate::weights::TensorInfo;
 use crate::weights::assemble::Named;
 use crate::weights::names;
-use crate::weights::tensors::{MOST_VALUES, bf16};
+use crate::weights::tensors::{MOST_VALUES, bf16, f16};
 
 /// Deflate makes data a thousandth as long at best.
 const COMPRESSION: u64 = 1 << 10;
@@ -134,12 +134,11 @@ fn values(dataset: &Dataset) -> std::result::Result<(&'static str, Option<Vec<f3
         DType::F32 => return Ok(("f32", Some(dataset.read_f32()?))),
         DType::F64 => return Ok(("f64", Some(dataset.read_f32()?))),
         DType::Other(other) => match *other {
-            Datatype::FloatingPoint { size: 2, .. } => return Ok(("f16", Some(dataset.read_f32()?))),
-            // HDF5 has no such type; h5py writes the bytes as they are.
-            Datatype::Opaque { size: 2, .. } => {
-                let values = dataset.read_raw()?.as_chunks().0.iter().copied().map(bf16).collect();
-                return Ok(("bf16", Some(values)));
+            Datatype::FloatingPoint { size: 2, byte_order: DatatypeByteOrder::LittleEndian, .. } => {
+                return Ok(("f16", Some(widened(&dataset.read_raw()?, f16))));
             }
+            // HDF5 has no bfloat16; h5py writes the bytes as they are.
+            Datatype::Opaque { size: 2, .. } => return Ok(("bf16", Some(widened(&dataset.read_raw()?, bf16)))),
             _ => "no number",
         },
         DType::I8 => "i8",
@@ -153,4 +152,8 @@ fn values(dataset: &Dataset) -> std::result::Result<(&'static str, Option<Vec<f3
         _ => "no number",
     };
     Ok((name, None))
+}
+
+fn widened(bytes: &[u8], float: impl Fn([u8; 2]) -> f32) -> Vec<f32> {
+    bytes.as_chunks().0.iter().copied().map(float).collect()
 }
