@@ -344,7 +344,8 @@ pub(super) fn plain(name: &str, rank: usize) -> Option<(&str, Role, Layout)> {
 /// Whether a tensor is no weight at all: counters and the optimiser's state.
 pub(super) fn of_training(name: &str) -> bool {
     let last = name.rsplit(['/', '.']).next().unwrap_or(name);
-    name.split(['/', '.']).any(|part| matches!(part, "optimizer" | "optimizer_weights" | "save_counter" | "seed_generator"))
+    name.split(['/', '.'])
+        .any(|part| matches!(part, "optimizer" | "optimizer_weights" | "save_counter" | "seed_generator"))
         || ["_CHECKPOINTABLE_OBJECT_GRAPH", "metrics/"].iter().any(|begin| name.starts_with(begin))
         || ["num_batches_tracked", "global_step", "ExponentialMovingAverage", "beta1_power", "beta2_power"]
             .contains(&last)

@@ -1,9 +1,11 @@
 //! Weights: reading files of every format, binding them to a model.
 #![cfg(feature = "all-weights")]
 
+mod archive;
 mod binding;
 mod container;
 mod hostile;
+mod keras;
 mod net;
 mod onnx;
 mod opening;

@@ -69,9 +69,9 @@ fn tensor(name: &str, entry: &[u8], shards: &mut Shards) -> std::result::Result<
     };
     let (dtype, convert): (_, fn(&[u8]) -> Vec<f32>) = match entry.dtype {
         1 => ("f32", |bytes| bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect()),
-        2 => {
-            ("f64", |bytes| bytes.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect())
-        }
+        2 => ("f64", |bytes| {
+            bytes.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect()
+        }),
         14 => ("bf16", |bytes| bytes.as_chunks().0.iter().copied().map(bf16).collect()),
         19 => ("f16", |bytes| bytes.as_chunks().0.iter().copied().map(f16).collect()),
         other => return Ok((shape, other_type(other), None)),
@@ -153,11 +153,12 @@ impl Shards {
             return fault(format!("lies in part {} of {}", entry.shard_id, self.count));
         }
         let path = self.path(entry.shard_id);
-        let failed = |error: std::io::Error| {
-            Fault::File(Complaint::new(format!("{}: {error}", path.display())).help(
-                "a checkpoint's .index and .data files belong in the same folder, under the same name",
-            ))
-        };
+        let failed =
+            |error: std::io::Error| {
+                Fault::File(Complaint::new(format!("{}: {error}", path.display())).help(
+                    "a checkpoint's .index and .data files belong in the same folder, under the same name",
+                ))
+            };
         let (file, size) = match self.open.entry(entry.shard_id) {
             hash_map::Entry::Occupied(open) => open.into_mut(),
             hash_map::Entry::Vacant(vacant) => {

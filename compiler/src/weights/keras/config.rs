@@ -79,10 +79,10 @@ impl Config {
         if let Some(normalise) = walk.normalise {
             weights.family.preprocess.normalise = normalise;
         }
-        // Where the input is even several explain all borders; then the family's own will do.
+        // Where the input is even, several explain all borders; then the family's own will do.
         let usual = weights.family.padding;
-        weights.padding =
-            walk.borders.paddings().map(|all| if all.contains(&usual) { usual } else { all[0] });
+        let found = walk.borders.paddings().unwrap_or_default();
+        weights.padding = if found.contains(&usual) { Some(usual) } else { found.first().copied() };
         weights.family.padding = weights.padding.unwrap_or(usual);
         self.set_epsilons(weights);
         report.into_result(())
@@ -146,7 +146,8 @@ fn snake_case(class: &str) -> String {
 impl Layer {
     /// Height, width and channels of a model that begins with the layer, where it says.
     fn input(&self) -> Option<[usize; 3]> {
-        let shape = ["batch_shape", "batch_input_shape"].iter().find_map(|key| self.settings[key].as_array())?;
+        let shape =
+            ["batch_shape", "batch_input_shape"].iter().find_map(|key| self.settings[key].as_array())?;
         let [_, height, width, channels] = shape.as_slice() else { return None };
         let within = |value: &Value, most: u64| {
             value.as_u64().filter(|value| (1..=most).contains(value)).map(|value| value as usize)

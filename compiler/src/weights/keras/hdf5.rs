@@ -113,7 +113,9 @@ impl Walk {
         let chunk = dataset.chunk_shape()?.map_or(Some(0), |extents| bytes(&extents));
         let needed = bytes(&extents).zip(chunk).map(|(whole, chunk)| whole.max(chunk));
         let Some(left) = needed.and_then(|needed| self.budget.checked_sub(needed)) else {
-            return Err(Fault::Own(format!("`{name}` claims more values than the file can hold, {extents:?}")));
+            return Err(Fault::Own(format!(
+                "`{name}` claims more values than the file can hold, {extents:?}"
+            )));
         };
         self.budget = left;
         let (dtype, data) = values(dataset)?;
@@ -138,7 +140,9 @@ fn values(dataset: &Dataset) -> std::result::Result<(&'static str, Option<Vec<f3
                 return Ok(("f16", Some(widened(&dataset.read_raw()?, f16))));
             }
             // HDF5 has no bfloat16; h5py writes the bytes as they are.
-            Datatype::Opaque { size: 2, .. } => return Ok(("bf16", Some(widened(&dataset.read_raw()?, bf16)))),
+            Datatype::Opaque { size: 2, .. } => {
+                return Ok(("bf16", Some(widened(&dataset.read_raw()?, bf16))));
+            }
             _ => "no number",
         },
         DType::I8 => "i8",

@@ -1,6 +1,6 @@
 //! Keras: `.h5` and `.weights.h5`, which are HDF5, and `.keras`, a zip archive of a `.weights.h5` and a config.json.
 //!
-//! [`hdf5`] reads the file, [`layers`] finds out which layer a dataset belongs to, [`config`] takes from the model's
+//! `hdf5` reads the file, `layers` finds out which layer a dataset belongs to, `config` takes from the model's
 //! configuration, where there is one, what the weights do not say.
 
 mod config;
@@ -42,7 +42,8 @@ fn unpack(bytes: &[u8]) -> Result<(Vec<u8>, Option<String>)> {
         let entry = entries.iter().find(|entry| entry.name == name)?;
         Some(entry.read(most).ok_or_else(|| damaged(&format!("{name} cannot be unpacked"))))
     };
-    let weights = member("model.weights.h5", MOST_WEIGHTS).ok_or_else(|| damaged("no model.weights.h5"))??;
+    let weights =
+        member("model.weights.h5", MOST_WEIGHTS).ok_or_else(|| damaged("no model.weights.h5"))??;
     let config = member("config.json", MOST_CONFIG).transpose()?.map(String::from_utf8);
     let config = config.transpose().map_err(|_| damaged("config.json is not UTF-8"))?;
     Ok((weights, config))
