@@ -3,6 +3,7 @@
 
 mod archive;
 mod binding;
+mod checkpoint;
 mod container;
 mod hostile;
 mod keras;
