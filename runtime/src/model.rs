@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 
 use mobilenet_kernels::image::Image;
-use mobilenet_kernels::network::{Array, Line, Network, floats, floats_mut};
+use mobilenet_kernels::network::{Array, Embedded, Line, Network, floats, floats_mut};
 use mobilenet_kernels::{Isa, Kernels, softmax};
 
 use crate::{Error, Guess, Labels, Weights};
@@ -101,12 +101,26 @@ impl<N: Network> Model<N> {
     /// Where the weights belong to another network, or the variable names no available instruction set.
     pub fn new(weights: Weights) -> Result<Self, Error> {
         weights.check::<N>()?;
-        let kernels = match std::env::var(ISA_VARIABLE) {
-            Ok(name) => forced(&name)?,
-            Err(_) => Kernels::best(),
-        };
+        Ok(Model::with_kernels(weights, kernels_by_variable()?))
+    }
+
+    /// A network with the weights that it was compiled with. The best instruction set of this processor is used, or the
+    /// one that the variable `MOBILENET_ISA` names; a variable that names none is passed over, with a line on standard
+    /// error.
+    pub fn embedded() -> Self
+    where
+        N: Embedded,
+    {
+        let kernels = kernels_by_variable().unwrap_or_else(|error| {
+            eprintln!("{error}; the best is used");
+            Kernels::best()
+        });
+        Model::with_kernels(Weights::embedded::<N>(), kernels)
+    }
+
+    fn with_kernels(weights: Weights, kernels: &'static Kernels) -> Self {
         let labels = weights.labels().clone();
-        Ok(Model { weights, labels, kernels, network: PhantomData })
+        Model { weights, labels, kernels, network: PhantomData }
     }
 
     /// A network with weights from a file that `mnetc pack` has written.
@@ -219,6 +233,58 @@ impl<N: Network> Model<N> {
     }
 }
 
-fn forced(name: &str) -> Result<&'static Kernels, Error> {
-    name.parse::<Isa>().ok().and_then(Kernels::new).ok_or_else(|| Error::Isa(name.to_string()))
+/// The instruction set that models use: the one that the variable `MOBILENET_ISA` names, or the best of this processor.
+///
+/// # Errors
+///
+/// Where the variable names none that this processor has.
+pub fn preferred_isa() -> Result<Isa, Error> {
+    kernels_by_variable().map(Kernels::isa)
+}
+
+/// The kernels that the variable asks for, or the best.
+fn kernels_by_variable() -> Result<&'static Kernels, Error> {
+    let Some(name) = std::env::var_os(ISA_VARIABLE) else { return Ok(Kernels::best()) };
+    let kernels = name.to_str().and_then(|name| name.parse().ok()).and_then(Kernels::new);
+    kernels.ok_or_else(|| Error::Isa(format!("{}, of {ISA_VARIABLE},", name.to_string_lossy())))
+}
+
+/// A compiled network that has no weights yet: what `mobilenet!("0.75_MobileNet_medium")` gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Blueprint<N: Network>(PhantomData<N>);
+
+impl<N: Network> Blueprint<N> {
+    /// The only value of this type.
+    pub const fn new() -> Self {
+        Blueprint(PhantomData)
+    }
+
+    /// Height, width and channels of the input.
+    pub const fn input(self) -> [usize; 3] {
+        N::INPUT
+    }
+
+    /// The model, with weights from a file that `mnetc pack` has written.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::load`].
+    pub fn load(self, path: impl AsRef<Path>) -> Result<Model<N>, Error> {
+        Model::load(path)
+    }
+
+    /// The model, with these weights.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::new`].
+    pub fn with_weights(self, weights: Weights) -> Result<Model<N>, Error> {
+        Model::new(weights)
+    }
+}
+
+impl<N: Network> Default for Blueprint<N> {
+    fn default() -> Self {
+        Blueprint::new()
+    }
 }

@@ -39,10 +39,10 @@ mod zip;
 
 use crate::family::{Activation, Family, Padding};
 
-pub use bind::Expected;
+pub use bind::{Difference, Expected};
 pub use guess::Guess;
 pub use names::{Naming, Scheme};
-pub use open::{open, read};
+pub use open::{files, open, read};
 pub use slots::{Half, Slot};
 pub use tensors::{Tensor, TensorInfo};
 

@@ -13,7 +13,7 @@ use crc::{CRC_32_ISCSI, Crc, Table};
 use prost::Message;
 
 use super::assemble::{Named, assemble};
-use super::tensors::{MOST_VALUES, bf16, f16};
+use super::tensors::{Float, MOST_VALUES};
 use super::{TensorInfo, Weights, names};
 use crate::error::{Complaint, Report, Result};
 
@@ -67,31 +67,24 @@ fn tensor(name: &str, entry: &[u8], shards: &mut Shards) -> std::result::Result<
     let Some(shape) = extents.collect::<Option<Vec<usize>>>() else {
         return fault("has a negative extent");
     };
-    let (dtype, convert): (_, fn(&[u8]) -> Vec<f32>) = match entry.dtype {
-        1 => ("f32", |bytes| bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect()),
-        2 => ("f64", |bytes| {
-            bytes.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect()
-        }),
-        14 => ("bf16", |bytes| bytes.as_chunks().0.iter().copied().map(bf16).collect()),
-        19 => ("f16", |bytes| bytes.as_chunks().0.iter().copied().map(f16).collect()),
+    let float = match entry.dtype {
+        1 => Float::F32,
+        2 => Float::F64,
+        14 => Float::Bf16,
+        19 => Float::F16,
         other => return Ok((shape, other_type(other), None)),
     };
     if names::of_training(name) {
-        return Ok((shape, dtype, None));
+        return Ok((shape, float.name(), None));
     }
     if !entry.slices.is_empty() {
         return fault("is partitioned, which is not supported");
     }
-    let width = match dtype {
-        "f64" => 8,
-        "f32" => 4,
-        _ => 2,
-    };
-    let length = shape.iter().try_fold(width, |length: usize, &extent| length.checked_mul(extent));
-    if length.is_none() || length.map(|length| length as i64) != Some(entry.size) {
-        return fault(format!("takes {} bytes, not those of {shape:?} {dtype} values", entry.size));
+    let length = shape.iter().try_fold(float.width(), |length, &extent| length.checked_mul(extent));
+    if length.and_then(|length| i64::try_from(length).ok()) != Some(entry.size) {
+        return fault(format!("takes {} bytes, not those of {shape:?} {} values", entry.size, float.name()));
     }
-    Ok((shape, dtype, Some(convert(&shards.read(&entry)?))))
+    Ok((shape, float.name(), Some(float.widened(&shards.read(&entry)?))))
 }
 
 /// The name of a type that is no float, by its number in TensorFlow's `DataType`.

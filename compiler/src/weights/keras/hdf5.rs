@@ -11,7 +11,7 @@ use crate::error::{Complaint, Result};
 use crate::weights::TensorInfo;
 use crate::weights::assemble::Named;
 use crate::weights::names;
-use crate::weights::tensors::{MOST_VALUES, bf16, f16};
+use crate::weights::tensors::{Float, MOST_VALUES};
 
 /// Deflate makes data a thousandth as long at best.
 const COMPRESSION: u64 = 1 << 10;
@@ -135,15 +135,9 @@ fn values(dataset: &Dataset) -> std::result::Result<(&'static str, Option<Vec<f3
     let name = match dataset.dtype()? {
         DType::F32 => return Ok(("f32", Some(dataset.read_f32()?))),
         DType::F64 => return Ok(("f64", Some(dataset.read_f32()?))),
-        DType::Other(other) => match *other {
-            Datatype::FloatingPoint { size: 2, byte_order: DatatypeByteOrder::LittleEndian, .. } => {
-                return Ok(("f16", Some(widened(&dataset.read_raw()?, f16))));
-            }
-            // HDF5 has no bfloat16; h5py writes the bytes as they are.
-            Datatype::Opaque { size: 2, .. } => {
-                return Ok(("bf16", Some(widened(&dataset.read_raw()?, bf16))));
-            }
-            _ => "no number",
+        DType::Other(other) => match sixteen_bit(&other) {
+            Some(float) => return Ok((float.name(), Some(float.widened(&dataset.read_raw()?)))),
+            None => "no number",
         },
         DType::I8 => "i8",
         DType::I16 => "i16",
@@ -158,6 +152,13 @@ fn values(dataset: &Dataset) -> std::result::Result<(&'static str, Option<Vec<f3
     Ok((name, None))
 }
 
-fn widened(bytes: &[u8], float: impl Fn([u8; 2]) -> f32) -> Vec<f32> {
-    bytes.as_chunks().0.iter().copied().map(float).collect()
+/// Which 16-bit float a type of HDF5 is. It has no bfloat16; h5py writes the bytes as they are.
+fn sixteen_bit(datatype: &Datatype) -> Option<Float> {
+    match datatype {
+        Datatype::FloatingPoint { size: 2, byte_order: DatatypeByteOrder::LittleEndian, .. } => {
+            Some(Float::F16)
+        }
+        Datatype::Opaque { size: 2, .. } => Some(Float::Bf16),
+        _ => None,
+    }
 }

@@ -23,6 +23,8 @@ struct Windows {
 }
 
 impl Left for Windows {
+    const TILE: usize = 4;
+
     #[inline(always)]
     unsafe fn multiply<S: Simd, const MR: usize, const NV: usize>(
         self,
@@ -75,7 +77,7 @@ pub(crate) unsafe fn conv<S: Simd>(layer: &Conv, rows: Rows, weights: *const f32
         // SAFETY: a strip's lines fit the line buffer.
         unsafe {
             fill_lines(layer, from..to, arena);
-            product.run::<S, _>(from..to, layer.output.width, |y| Windows {
+            product.run::<S, _>(&(from..to), layer.output.width, |y| Windows {
                 first: arena.wrapping_add(layer.lines + (y - from) * layer.window.stride * line),
                 x: 0,
                 line,

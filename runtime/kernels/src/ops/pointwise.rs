@@ -29,6 +29,7 @@ impl Left for Blocks {
             for _ in 0..self.full {
                 acc = multiply_run::<S, MR, NV>(block, BLOCK, BLOCK, &mut panel, acc);
                 block = block.wrapping_add(self.stride);
+                panel.look_ahead::<S>();
             }
             if self.tail_inputs > 0 {
                 acc =
@@ -82,9 +83,9 @@ pub(crate) unsafe fn pointwise<S: Simd>(
     unsafe {
         if input.order == Order::Plane && output.order == Order::Plane {
             let pixels = rows.len() * input.width;
-            product.run::<S, _>(rows.start..rows.start + 1, pixels, |y| blocks(input, y - from, arena));
+            product.run::<S, _>(&(rows.start..rows.start + 1), pixels, |y| blocks(input, y - from, arena));
         } else {
-            product.run::<S, _>(rows, input.width, |y| blocks(input, y - from, arena));
+            product.run::<S, _>(&rows, input.width, |y| blocks(input, y - from, arena));
         }
     }
 }

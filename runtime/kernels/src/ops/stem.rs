@@ -17,7 +17,7 @@ struct Lines<const STEP: usize> {
 }
 
 impl<const STEP: usize> Left for Lines<STEP> {
-    const TILE: usize = if STEP == 0 { 4 } else { 14 };
+    const TILE: usize = if STEP == 0 { 4 } else { usize::MAX };
 
     #[inline(always)]
     unsafe fn multiply<S: Simd, const MR: usize, const NV: usize>(
@@ -62,10 +62,9 @@ pub(crate) unsafe fn stem<S: Simd>(
         // SAFETY: passed on; a strip's lines fit the line buffer.
         unsafe {
             fill_lines(layer, from..to, image, arena);
-            // Colour and grey images at stride 2 have their pixels at a distance known at compile time.
+            // Colour images at stride 2 have their pixels at a distance known at compile time.
             match layer.window.stride * layer.image[2] {
                 6 => strip::<S, 6>(layer, from..to, weights, arena),
-                2 => strip::<S, 2>(layer, from..to, weights, arena),
                 _ => strip::<S, 0>(layer, from..to, weights, arena),
             }
         }
@@ -136,7 +135,7 @@ unsafe fn strip<S: Simd, const STEP: usize>(layer: &Stem, rows: Rows, weights: *
     let start = rows.start;
     // SAFETY: the line buffer holds the lines of these rows.
     unsafe {
-        product.run::<S, _>(rows, layer.output.width, |y| Lines::<STEP> {
+        product.run::<S, _>(&rows, layer.output.width, |y| Lines::<STEP> {
             first: left.first.wrapping_add((y - start) * layer.window.stride * line),
             ..left
         });
