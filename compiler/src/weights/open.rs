@@ -76,8 +76,12 @@ fn read_at(bytes: &[u8], name: &str, path: Option<&Path>) -> Result<Weights> {
         }
         #[cfg(feature = "tflite")]
         Format::Tflite => super::tflite::read(bytes),
+        #[cfg(feature = "keras")]
+        Format::Keras => super::keras::read(bytes),
         #[cfg(feature = "onnx")]
         Format::Onnx => super::onnx::read(bytes, path.and_then(Path::parent)),
+        #[cfg(feature = "tf-checkpoint")]
+        Format::Checkpoint => super::checkpoint::read(bytes, path),
         #[allow(unreachable_patterns, reason = "unreachable where every format is compiled in")]
         format => Err(not_compiled_in(format)),
     }
