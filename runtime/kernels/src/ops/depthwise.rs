@@ -4,6 +4,7 @@
 //! zero vectors, rows over the top or bottom are skipped: there is no halo in memory.
 
 use super::Rows;
+use super::tile::Heights;
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Section, Window};
 use crate::simd::Simd;
 
@@ -46,22 +47,10 @@ pub(crate) unsafe fn depthwise<S: Simd>(
         // SAFETY: passed on.
         unsafe {
             match (width, window.stride) {
-                (BLOCK, 1) => S::call(
-                    #[inline(always)]
-                    || job.run::<S, BLOCK, 1>(rows.clone()),
-                ),
-                (BLOCK, _) => S::call(
-                    #[inline(always)]
-                    || job.run::<S, BLOCK, 2>(rows.clone()),
-                ),
-                (_, 1) => S::Half::call(
-                    #[inline(always)]
-                    || job.run::<S::Half, HALF_BLOCK, 1>(rows.clone()),
-                ),
-                (_, _) => S::Half::call(
-                    #[inline(always)]
-                    || job.run::<S::Half, HALF_BLOCK, 2>(rows.clone()),
-                ),
+                (BLOCK, 1) => job.call::<S, BLOCK, 1>(&rows),
+                (BLOCK, _) => job.call::<S, BLOCK, 2>(&rows),
+                (_, 1) => job.call::<S::Half, HALF_BLOCK, 1>(&rows),
+                (_, _) => job.call::<S::Half, HALF_BLOCK, 2>(&rows),
             }
         }
     }
@@ -90,23 +79,35 @@ struct Row {
 }
 
 impl Job<'_> {
+    /// A function of its own for each set, width and stride; sets share those of their half.
+    #[inline(always)]
+    unsafe fn call<S: Simd, const WIDTH: usize, const STRIDE: usize>(&self, rows: &Rows) {
+        // SAFETY: passed on.
+        unsafe {
+            S::call(
+                #[inline(always)]
+                || self.run::<S, WIDTH, STRIDE>(rows.clone()),
+            );
+        }
+    }
+
     #[inline(always)]
     unsafe fn run<S: Simd, const WIDTH: usize, const STRIDE: usize>(&self, rows: Rows) {
-        let pixels = self.output.width;
-        let tiles = pixels.div_ceil(TILE);
-        let (least, wider) = (pixels / tiles, pixels % tiles);
+        let tiles = Heights::new(self.output.width, TILE);
         for y in rows {
             for lane in (0..WIDTH).step_by(S::LANES) {
                 let row = self.row(y, lane, WIDTH, STRIDE);
                 let mut x = 0;
-                // Tiles of nearly equal width.
-                for i in 0..tiles {
-                    let width = least + usize::from(i < wider);
+                for width in tiles.each() {
                     macro_rules! widths {
                         ($($width:literal)*) => {
                             match width {
                                 // SAFETY: passed on; the widths add up to the row's pixels.
-                                $($width => unsafe { self.tile::<S, WIDTH, STRIDE, $width>(&row, x) },)*
+                                $($width => unsafe {
+                                    if const { Heights::has($width, TILE) } {
+                                        self.tile::<S, WIDTH, STRIDE, $width>(&row, x);
+                                    }
+                                },)*
                                 _ => {}
                             }
                         };

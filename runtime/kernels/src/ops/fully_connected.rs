@@ -2,7 +2,7 @@
 //! a panel go to accumulators in turn, so that additions do not wait for each other.
 
 use crate::layer::FullyConnected;
-use crate::layout::{ALIGN, PANEL, Section, padded, panel_width};
+use crate::layout::{ALIGN, HALF_BLOCK, PANEL, Section, padded, panel_width};
 use crate::simd::Simd;
 
 /// Rows of a panel taken together.
@@ -41,7 +41,7 @@ pub(crate) unsafe fn fully_connected<S: Simd>(layer: &FullyConnected, weights: *
                     bias: bias.add(first),
                     output: output.add(first),
                 };
-                column += if width - column >= 2 * S::LANES {
+                column += if const { 2 * S::LANES <= HALF_BLOCK } || width - column >= 2 * S::LANES {
                     columns.multiply::<S, 2>();
                     2 * S::LANES
                 } else {

@@ -4,6 +4,7 @@ use super::Rows;
 use super::tile::{Acc, Left, Panel, Product, multiply_run};
 use crate::image::Image;
 use crate::layer::Stem;
+use crate::layout::HALF_BLOCK;
 use crate::simd::Simd;
 
 /// A window of image lines for each pixel. `STEP` is the distance between pixels where it is known at compile time.
@@ -62,9 +63,9 @@ pub(crate) unsafe fn stem<S: Simd>(
         // SAFETY: passed on; a strip's lines fit the line buffer.
         unsafe {
             fill_lines(layer, from..to, image, arena);
-            // Colour images at stride 2 have their pixels at a distance known at compile time.
+            // Colour images at stride 2 have their pixels at a distance known at compile time, which wide sets need.
             match layer.window.stride * layer.image[2] {
-                6 => strip::<S, 6>(layer, from..to, weights, arena),
+                6 if const { S::LANES >= HALF_BLOCK } => strip::<S, 6>(layer, from..to, weights, arena),
                 _ => strip::<S, 0>(layer, from..to, weights, arena),
             }
         }
@@ -117,27 +118,30 @@ fn fill_line(image: Image<'_>, at: usize, channels: usize, out: &mut [f32]) {
     }
 }
 
+/// For each row, the lines of its window; `start` is the row whose window begins with the first line.
 #[inline(always)]
-unsafe fn strip<S: Simd, const STEP: usize>(layer: &Stem, rows: Rows, weights: *const f32, arena: *mut f32) {
+fn lines<const STEP: usize>(
+    layer: &Stem,
+    start: usize,
+    arena: *const f32,
+) -> impl Fn(usize) -> Lines<STEP> + Copy {
     let channels = layer.image[2];
     let line = layer.line_pixels() * channels;
-    let left = Lines::<STEP> {
-        first: arena.wrapping_add(layer.lines),
+    move |y| Lines {
+        first: arena.wrapping_add(layer.lines + (y - start) * layer.window.stride * line),
         line,
         lines: layer.window.size,
         inputs: layer.window.size * channels,
         step: layer.window.stride * channels,
-    };
+    }
+}
+
+#[inline(always)]
+unsafe fn strip<S: Simd, const STEP: usize>(layer: &Stem, rows: Rows, weights: *const f32, arena: *mut f32) {
     // SAFETY: the layer is checked: its section is inside the weights.
     let section = unsafe { weights.add(layer.weights) };
-    let inputs = layer.window.size * layer.window.size * channels;
+    let inputs = layer.window.size * layer.window.size * layer.image[2];
     let product = Product { section, inputs, output: &layer.output, arena };
-    let start = rows.start;
     // SAFETY: the line buffer holds the lines of these rows.
-    unsafe {
-        product.run::<S, _>(&rows, layer.output.width, |y| Lines::<STEP> {
-            first: left.first.wrapping_add((y - start) * layer.window.stride * line),
-            ..left
-        });
-    }
+    unsafe { product.run::<S, _>(&rows, layer.output.width, lines::<STEP>(layer, rows.start, arena)) }
 }
