@@ -27,7 +27,7 @@ pub struct Place {
 }
 
 /// All complaints about an input. Never empty when returned as an error.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Report {
     complaints: Vec<Complaint>,
 }
@@ -120,6 +120,13 @@ impl fmt::Display for Report {
             write!(f, "{complaint}")?;
         }
         Ok(())
+    }
+}
+
+/// As [`Display`](fmt::Display), because a build script whose `main` returns an error prints this.
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -33,10 +33,9 @@ impl Model {
     ///
     /// There is no such model or file, or the spec is faulty.
     pub fn open(name: &str) -> Result<Self> {
-        let path = Path::new(name);
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("yaml" | "yml") => Ok(Model::of(Arc::new(Spec::load(path)?))),
-            _ => Catalogue::built_in()?.find(name),
+        match is_path(name) {
+            true => Ok(Model::of(Arc::new(Spec::load(Path::new(name))?))),
+            false => Catalogue::built_in()?.find(name),
         }
     }
 
@@ -190,6 +189,12 @@ fn model(spec: &Arc<Spec>, alpha: Option<pattern::Alpha<'_>>, rho: Option<&str>)
     };
     let resolution = rho.map_or(Ok(spec.input.resolution), |rho| self::rho(spec, rho))?;
     Ok(Model { spec: spec.clone(), alpha, resolution })
+}
+
+/// Whether a model is given by the path of its spec: it ends in `.yaml` or `.yml`.
+pub fn is_path(model: &str) -> bool {
+    let extension = Path::new(model).extension().and_then(|extension| extension.to_str());
+    matches!(extension, Some("yaml" | "yml"))
 }
 
 /// A width multiplier as text.

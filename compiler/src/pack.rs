@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mobilenet_kernels::header::{Header, Precision};
+use mobilenet_kernels::header::{self, Header, Precision};
 use mobilenet_kernels::image::Preprocess;
 use mobilenet_kernels::pack;
 use xxhash_rust::xxh3::Xxh3;
@@ -11,8 +11,6 @@ use crate::error::{Complaint, Result};
 use crate::ir::{BatchNorm, Params};
 use crate::plan::{Content, Plan};
 use crate::weights;
-
-pub use mobilenet_kernels::header::LEN as HEADER_BYTES;
 
 /// What a layer computes with.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,13 +129,13 @@ pub fn payload(plan: &Plan, tensors: &Tensors) -> Result<Vec<f32>> {
 pub fn blob(plan: &Plan, tensors: &Tensors, extras: &Extras<'_>) -> Result<Vec<u8>> {
     let payload = payload(plan, tensors)?;
     let labels = extras.labels.join("\n");
-    let mut blob = vec![0; HEADER_BYTES];
+    let mut blob = vec![0; header::LEN];
     blob.reserve_exact(payload.len() * size_of::<f32>() + labels.len());
     blob.extend(payload.iter().flat_map(|value| value.to_le_bytes()));
-    let payload = blob.len() - HEADER_BYTES;
+    let payload = blob.len() - header::LEN;
     blob.extend_from_slice(labels.as_bytes());
     let mut hash = Xxh3::new();
-    hash.update(&blob[HEADER_BYTES..]);
+    hash.update(&blob[header::LEN..]);
     let header = Header {
         precision: Precision::F32,
         fingerprint: plan.fingerprint(),
@@ -147,6 +145,6 @@ pub fn blob(plan: &Plan, tensors: &Tensors, extras: &Extras<'_>) -> Result<Vec<u
         labels: labels.len(),
         preprocess: extras.preprocess,
     };
-    blob[..HEADER_BYTES].copy_from_slice(&header.encode());
+    blob[..header::LEN].copy_from_slice(&header.encode());
     Ok(blob)
 }

@@ -65,7 +65,7 @@ impl fmt::Display for Error {
             }
             Error::Alignment => f.write_str("embedded weights must be aligned: wrap them in `Aligned`"),
             Error::Isa(name) => {
-                write!(f, "the instruction set `{name}` is not available here; these are: ")?;
+                write!(f, "the instruction set {name} is not available here; these are: ")?;
                 for (i, isa) in Isa::available().enumerate() {
                     write!(f, "{}{isa}", if i > 0 { ", " } else { "" })?;
                 }

@@ -14,11 +14,16 @@ mod weights;
 
 pub use error::Error;
 pub use labels::{Guess, Labels};
+/// The sixteen named models as types.
+#[cfg(feature = "models")]
+pub use mobilenet_generated as models;
 pub use mobilenet_kernels as kernels;
 pub use mobilenet_kernels::Isa;
 pub use mobilenet_kernels::image::{Filter, Framing, Normalise, Preprocess};
-pub use mobilenet_kernels::network::{Aligned, Network};
-pub use model::{Input, Model, Scratch};
+pub use mobilenet_kernels::network::{Aligned, Embedded, Network};
+#[cfg(feature = "macros")]
+pub use mobilenet_macros::mobilenet;
+pub use model::{Blueprint, Input, Model, Scratch, preferred_isa};
 #[cfg(feature = "image")]
 pub use photo::Photo;
 pub use weights::Weights;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mobilenet_kernels::header::{self, Header};
 use mobilenet_kernels::image::Preprocess;
-use mobilenet_kernels::network::{Line, Network, as_floats, bytes_mut, floats};
+use mobilenet_kernels::network::{Embedded, Line, Network, as_floats, bytes_mut, floats};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{Error, Labels};
@@ -20,21 +20,28 @@ pub struct Weights {
 
 #[derive(Clone, Debug)]
 enum Values {
-    Embedded(&'static [f32]),
+    Static(&'static [f32]),
     Shared(Arc<Vec<Line>>),
 }
 
 impl Weights {
-    /// Weights embedded in the executable, used where they are. Their checksum is not computed: they are as good as the
-    /// code beside them.
+    /// The weights that a network was compiled with, used where they are.
+    pub fn embedded<N: Embedded>() -> Self {
+        let packed = N::PACKED;
+        let (header, values) = (*packed.header(), Values::Static(packed.values()));
+        Weights { header, values, labels: Labels::parse(packed.labels()) }
+    }
+
+    /// Weights from bytes that are there for good, in flash or in a memory map, used where they are. Their checksum is
+    /// not computed.
     ///
     /// # Errors
     ///
     /// Where the bytes are no packed weights, or not aligned (see [`Aligned`](crate::Aligned)).
-    pub fn embedded(file: &'static [u8]) -> Result<Self, Error> {
+    pub fn from_static(file: &'static [u8]) -> Result<Self, Error> {
         let header = Header::parse(file).map_err(Error::Header)?;
         let (payload, labels) = file[header::LEN..].split_at(header.payload);
-        let values = Values::Embedded(as_floats(payload).ok_or(Error::Alignment)?);
+        let values = Values::Static(as_floats(payload).ok_or(Error::Alignment)?);
         Ok(Weights { header, values, labels: Labels::parse(&String::from_utf8_lossy(labels)) })
     }
 
@@ -85,7 +92,7 @@ impl Weights {
     /// The packed values.
     pub(crate) fn values(&self) -> &[f32] {
         match &self.values {
-            Values::Embedded(values) => values,
+            Values::Static(values) => values,
             Values::Shared(lines) => floats(lines),
         }
     }

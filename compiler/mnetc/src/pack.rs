@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use mobilenet_compiler::compile::compile;
+use mobilenet_compiler::files::write_file;
 
 use crate::Failure;
 use crate::args::ModelArgs;
-use crate::tensor::write_file;
 
 /// Packs the weights of a model.
 pub(crate) fn pack(args: &ModelArgs, labels: Option<&Path>, output: &Path) -> Result<(), Failure> {

@@ -1,8 +1,8 @@
 //! Tensors from and to files: `.npy`, and raw bytes.
 
-use std::io::Write;
 use std::path::Path;
 
+use mobilenet_compiler::files::write_file;
 use npyz::{NpyFile, WriterBuilder};
 
 use crate::Failure;
@@ -17,6 +17,14 @@ pub(crate) enum Tensor {
 }
 
 impl Tensor {
+    /// How many values it holds.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Tensor::Floats(values, _) => values.len(),
+            Tensor::Bytes(bytes) => bytes.len(),
+        }
+    }
+
     /// Reads `F.npy` (f32, shape (1, h, w, c) or (h, w, c)) or any other file as raw bytes.
     pub(crate) fn read(path: &Path) -> Result<Tensor, Failure> {
         let bytes =
@@ -56,15 +64,5 @@ pub(crate) fn write_row(path: &Path, values: &[f32]) -> Result<(), Failure> {
         .map_err(failed)?;
     writer.extend(values.iter().copied()).map_err(failed)?;
     writer.finish().map_err(failed)?;
-    write_file(path, &bytes)
-}
-
-/// Writes a file beside its place and renames it, so that it is never seen half-written.
-pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::input(format!("{}: {error}", path.display()));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    Ok(write_file(path, &bytes)?)
 }

@@ -36,19 +36,18 @@ pub(super) fn descriptor(kernel: &Kernel) -> Option<(TokenStream, TokenStream)> 
 
 fn map(map: &Map) -> TokenStream {
     let [height, width, channels, offset] = [map.height, map.width, map.channels, map.offset].map(number);
-    let order = match map.order {
-        Order::Plane => quote!(Order::Plane),
+    match map.order {
+        Order::Plane => quote!(Map::plane([#height, #width, #channels], #offset)),
         Order::Rows { slots, first } => {
             let [slots, first] = [slots, first].map(number);
-            quote!(Order::Rows { slots: #slots, first: #first })
+            quote!(Map::rows([#height, #width, #channels], #offset, #slots, #first))
         }
-    };
-    quote!(Map { height: #height, width: #width, channels: #channels, offset: #offset, order: #order })
+    }
 }
 
 fn window(window: &Window) -> TokenStream {
     let [size, stride, top, left] = [window.size, window.stride, window.top, window.left].map(number);
-    quote!(Window { size: #size, stride: #stride, top: #top, left: #left })
+    quote!(Window::new(#size, #stride, [#top, #left]))
 }
 
 fn stem(layer: &Stem) -> TokenStream {

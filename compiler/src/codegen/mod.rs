@@ -1,7 +1,7 @@
 //! From a plan to Rust: one constant a layer, one straight line of kernel calls.
 //!
 //! The macro, the build-script function, `mnetc compile` and generated/ all come through [`network`], and so give the
-//! same tokens. Weights never become tokens; class counts are a const parameter.
+//! same tokens. Weights never become tokens; they are `include_bytes!`d.
 
 mod file;
 mod layer;
@@ -12,60 +12,105 @@ use layer::number;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use crate::plan::{Kernel, Part, Plan, Step};
+use crate::cost::Cost;
+use crate::plan::{Kernel, Part, Plan};
 
-/// What generated code says about a network besides its plan.
+/// What is generated, besides what the plan says.
 #[derive(Clone, Debug)]
 pub struct Network<'p> {
-    /// The type that is generated.
+    /// Attributes and visibility of the type.
+    pub outer: TokenStream,
+    /// The type.
     pub ident: Ident,
     /// Path of the crate `mobilenet_kernels` as the generated code sees it.
     pub kernels: TokenStream,
     /// The plan.
     pub plan: &'p Plan,
-    /// Multiply-adds of one run.
-    pub macs: u64,
-    /// Parameters, batch norm not counted.
-    pub params: u64,
+    /// The cost of one run.
+    pub cost: Cost,
+    /// Where the number of classes stands.
+    pub classes: Classes,
+    /// What `include_bytes!` is given to embed the packed weights, or none.
+    pub weights: Option<TokenStream>,
 }
 
-/// The network as a type that implements `mobilenet_kernels::network::Network`.
-pub fn network(network: &Network<'_>) -> TokenStream {
-    let Network { ident, kernels, plan, .. } = network;
-    let classes = number(plan.classes);
-    let summary = summary(network);
-    let constants = plan.parts().filter_map(constant);
-    let classifier = plan.parts().find_map(classifier);
-    let implementation = implementation(network);
-    quote! {
-        use #kernels::image::Image;
-        use #kernels::layer::*;
-        use #kernels::layout::{Order, Window};
-        use #kernels::layout::Map;
-        use #kernels::network::{Line, Network};
-        use #kernels::Kernels;
+/// Where the number of classes stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Classes {
+    /// It is a const parameter of the type, and the plan's number its default.
+    Parameter,
+    /// It is the plan's.
+    Fixed,
+}
 
+/// A kernel call, the constant that holds its layer, and the layer's type and value.
+struct Call<'p> {
+    part: &'p Part,
+    constant: Ident,
+    descriptor: (TokenStream, TokenStream),
+}
+
+/// The network as a type that implements `mobilenet_kernels::network::Network`, and `Embedded` where it has weights.
+///
+/// All but the type is inside an anonymous constant, so that its names cannot meet those of the code around it.
+pub fn network(network: &Network<'_>) -> TokenStream {
+    let Network { outer, ident, kernels, plan, .. } = network;
+    let summary = summary(network);
+    let parameters = match network.classes {
+        Classes::Parameter => {
+            let default = number(plan.classes);
+            quote!(<const CLASSES: usize = #default>)
+        }
+        Classes::Fixed => quote!(),
+    };
+    // Digits are set apart, or 1.0 and 10 would look the same.
+    let lint = ident.to_string().contains('_').then(|| quote!(#[allow(non_camel_case_types)]));
+    let steps = steps(plan);
+    let constants = steps.iter().flatten().map(constant);
+    let streams = steps.iter().filter(|calls| calls.len() > 1).map(|calls| stream(calls));
+    let classifier = plan.parts().find_map(classifier);
+    let implementation = implementation(network, &steps);
+    let embedded = embedded(network);
+    quote! {
         #[doc = #summary]
         #[derive(Clone, Copy, Debug)]
-        pub struct #ident<const CLASSES: usize = #classes>;
+        #lint
+        #outer struct #ident #parameters;
 
-        #(#constants)*
+        const _: () = {
+            mod layers {
+                use #kernels::layer::*;
+                use #kernels::layout::{Map, Window};
 
-        impl<const CLASSES: usize> #ident<CLASSES> {
-            #classifier
-        }
+                #(#constants)*
+                #(#streams)*
+                #classifier
+            }
 
-        #implementation
+            #implementation
+            #embedded
+        };
     }
 }
 
+/// The steps of the plan that compute features: all but the classifier.
+fn steps(plan: &Plan) -> Vec<Vec<Call<'_>>> {
+    let mut constants = names::constants(plan.parts().map(|part| part.name.as_str())).into_iter();
+    let mut call = |part| {
+        let constant = constants.next()?;
+        Some(Call { part, constant, descriptor: layer::descriptor(&part.kernel)? })
+    };
+    let steps = plan.steps.iter().map(|step| step.parts.iter().filter_map(&mut call).collect());
+    steps.filter(|calls: &Vec<_>| !calls.is_empty()).collect()
+}
+
 fn summary(network: &Network<'_>) -> String {
-    let Plan { name, input: [height, width, channels], arena, .. } = network.plan;
+    let Plan { name, input: [height, width, channels], .. } = network.plan;
     format!(
         " `{name}`: {height} x {width} x {channels} in, {:.2} M multiply-adds, {} parameters, an arena of {} bytes.",
-        network.macs as f64 / 1e6,
-        network.params,
-        arena * size_of::<f32>(),
+        network.cost.macs as f64 / 1e6,
+        network.cost.params,
+        network.plan.arena_bytes(),
     )
 }
 
@@ -74,97 +119,125 @@ fn doc(part: &Part) -> String {
     format!(" `{}`: {} to {}.", part.name, part.input, part.output)
 }
 
-fn constant(part: &Part) -> Option<TokenStream> {
-    let (kind, descriptor) = layer::descriptor(&part.kernel)?;
-    let (doc, name) = (doc(part), names::constant(&part.name));
-    Some(quote! {
+fn constant(call: &Call<'_>) -> TokenStream {
+    let Call { part, constant, descriptor: (kind, descriptor) } = call;
+    let doc = doc(part);
+    quote! {
         #[doc = #doc]
-        const #name: Checked<#kind> = #descriptor.checked();
-    })
+        pub(super) const #constant: Checked<#kind> = #kind::checked(#descriptor);
+    }
 }
 
-/// The classifier is a constant of the type, because its size is a parameter of the type.
+/// The layers that run together, row by row.
+fn stream(calls: &[Call<'_>]) -> TokenStream {
+    let count = number(calls.len());
+    let stages = calls.iter().map(|Call { part, constant, .. }| match part.kernel {
+        Kernel::Stem(_) => quote!(Stage::Stem(#constant)),
+        Kernel::Conv(_) => quote!(Stage::Conv(#constant)),
+        _ => quote!(Stage::Separable(#constant)),
+    });
+    quote! {
+        /// The first layers, which run together row by row.
+        pub(super) const STREAMED: [Stage; #count] = [#(#stages),*];
+    }
+}
+
+/// The classifier is a function, because its size may be a parameter of the type.
 fn classifier(part: &Part) -> Option<TokenStream> {
     let Kernel::FullyConnected(layer) = &part.kernel else { return None };
-    let (doc, name, layer) = (doc(part), names::constant(&part.name), layer.layer());
+    let (doc, layer) = (doc(part), layer.layer());
     let [inputs, input, output, weights] =
         [layer.inputs, layer.input, layer.output, layer.weights].map(number);
     Some(quote! {
         #[doc = #doc]
-        const #name: Checked<FullyConnected> = FullyConnected {
-            inputs: #inputs,
-            outputs: CLASSES,
-            input: #input,
-            output: #output,
-            weights: #weights,
+        pub(super) const fn classifier(classes: usize) -> Checked<FullyConnected> {
+            FullyConnected::checked(FullyConnected {
+                inputs: #inputs,
+                outputs: classes,
+                input: #input,
+                output: #output,
+                weights: #weights,
+            })
         }
-        .checked();
     })
 }
 
-fn implementation(network: &Network<'_>) -> TokenStream {
-    let Network { ident, plan, macs, params, .. } = network;
+fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream {
+    let Network { ident, kernels, plan, cost, .. } = network;
     let name = &plan.name;
     let [height, width, channels] = plan.input.map(number);
     let len = number(plan.input.iter().product());
     let lines = number(plan.arena / 16);
-    let (embedding, features, logits) = (number(plan.embedding), number(plan.features), number(plan.logits));
+    let (embedding, features, scores) = (number(plan.embedding), number(plan.features), number(plan.logits));
     // Everything but the classifier has a fixed size; it comes last.
     let trunk = number(plan.sections.last().map_or(0, |section| section.offset));
     let fingerprint = plan.fingerprint();
     // Parameters but for the classifier's bias and kernel, which depend on the class count.
-    let body_params = params - ((plan.embedding + 1) * plan.classes) as u64;
-    let body_macs = macs - (plan.embedding * plan.classes) as u64;
-    let calls = plan.steps.iter().filter_map(call);
-    let classifier = plan.parts().find(|part| matches!(part.kernel, Kernel::FullyConnected(_)));
-    let classifier = classifier.map(|part| names::constant(&part.name));
+    let params = cost.params - ((plan.embedding + 1) * plan.classes) as u64;
+    let macs = cost.macs - (plan.embedding * plan.classes) as u64;
+    let calls = steps.iter().map(|calls| self::call(calls));
+    let (parameters, arguments, classes) = match network.classes {
+        Classes::Parameter => (quote!(<const CLASSES: usize>), quote!(<CLASSES>), quote!(CLASSES)),
+        Classes::Fixed => {
+            let classes = number(plan.classes);
+            (quote!(), quote!(), quote!(#classes))
+        }
+    };
     quote! {
-        impl<const CLASSES: usize> Network for #ident<CLASSES> {
+        impl #parameters #kernels::network::Network for #ident #arguments {
             const NAME: &'static str = #name;
             const INPUT: [usize; 3] = [#height, #width, #channels];
-            const CLASSES: usize = CLASSES;
+            const CLASSES: usize = #classes;
             const EMBEDDING: usize = #embedding;
             const TRUNK: usize = #trunk;
             const FEATURES_AT: usize = #features;
-            const SCORES_AT: usize = #logits;
-            const MACS: u64 = #body_macs + (#embedding * CLASSES) as u64;
-            const PARAMS: u64 = #body_params + ((#embedding + 1) * CLASSES) as u64;
+            const SCORES_AT: usize = #scores;
+            const MACS: u64 = #macs + (#embedding * #classes) as u64;
+            const PARAMS: u64 = #params + ((#embedding + 1) * #classes) as u64;
             const FINGERPRINT: u64 = #fingerprint;
             type Pixels = [u8; #len];
             type Tensor = [f32; #len];
             type Features = [f32; #embedding];
-            type Scores = [f32; CLASSES];
-            type Arena = [Line; #lines];
+            type Scores = [f32; #classes];
+            type Arena = [#kernels::network::Line; #lines];
 
-            fn features(kernels: &Kernels, weights: &[f32], image: Image<'_>, arena: &mut [f32]) {
+            fn features(
+                kernels: #kernels::Kernels<'_>,
+                weights: &[f32],
+                image: #kernels::image::Image<'_>,
+                arena: &mut [f32],
+            ) {
                 #(#calls)*
             }
 
-            fn logits(kernels: &Kernels, weights: &[f32], arena: &mut [f32]) {
-                kernels.fully_connected(&Self::#classifier, weights, arena);
+            fn logits(kernels: #kernels::Kernels<'_>, weights: &[f32], arena: &mut [f32]) {
+                kernels.fully_connected(const { &layers::classifier(#classes) }, weights, arena);
             }
         }
     }
 }
 
 /// One step as a statement.
-fn call(step: &Step) -> Option<TokenStream> {
-    if let [part] = &step.parts[..] {
-        let name = names::constant(&part.name);
-        let (kind, _) = layer::descriptor(&part.kernel)?;
-        let method = names::method(&kind.to_string());
-        return Some(match part.kernel {
-            Kernel::Stem(_) => quote!(kernels.stem(&#name, image, weights, arena);),
-            _ => quote!(kernels.#method(&#name, weights, arena);),
-        });
+fn call(calls: &[Call<'_>]) -> TokenStream {
+    let [Call { part, constant, descriptor: (kind, _) }] = calls else {
+        return quote!(kernels.stream(&layers::STREAMED, image, weights, arena););
+    };
+    let method = names::method(&kind.to_string());
+    match part.kernel {
+        Kernel::Stem(_) => quote!(kernels.stem(&layers::#constant, image, weights, arena);),
+        _ => quote!(kernels.#method(&layers::#constant, weights, arena);),
     }
-    let stages = step.parts.iter().map(|part| {
-        let name = names::constant(&part.name);
-        match part.kernel {
-            Kernel::Stem(_) => quote!(Stage::Stem(#name)),
-            Kernel::Conv(_) => quote!(Stage::Conv(#name)),
-            _ => quote!(Stage::Separable(#name)),
+}
+
+fn embedded(network: &Network<'_>) -> Option<TokenStream> {
+    let Network { ident, kernels, weights, .. } = network;
+    let weights = weights.as_ref()?;
+    Some(quote! {
+        static PACKED: &#kernels::network::Aligned<[u8]> =
+            &#kernels::network::Aligned(*include_bytes!(#weights));
+
+        impl #kernels::network::Embedded for #ident {
+            const PACKED: #kernels::network::Packed = #kernels::network::Packed::new::<#ident>(PACKED);
         }
-    });
-    Some(quote!(kernels.stream(&[#(#stages),*], image, weights, arena);))
+    })
 }

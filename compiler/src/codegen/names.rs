@@ -1,11 +1,24 @@
 //! Every identifier of generated code is made here.
 
+use std::collections::HashSet;
+
 use proc_macro2::{Ident, Span};
 use quote::format_ident;
 
-/// The constant of a layer: `conv_dw_1+conv_pw_1` gives `CONV_DW_1_CONV_PW_1`.
-pub(super) fn constant(layer: &str) -> Ident {
-    Ident::new(&legal(&layer.to_uppercase()), Span::call_site())
+/// The constants of layers: `conv_dw_1+conv_pw_1` gives `CONV_DW_1_CONV_PW_1`. Layers whose names differ only in what is
+/// no identifier are numbered.
+pub(super) fn constants<'l>(layers: impl Iterator<Item = &'l str>) -> Vec<Ident> {
+    // The one constant that is no layer's.
+    let mut taken = HashSet::from(["STREAMED".to_string()]);
+    let mut constant = |layer: &str| {
+        let legal = legal(&layer.to_uppercase());
+        let numbered = (2..).map(|number| format!("{legal}_{number}"));
+        let name = std::iter::once(legal.clone()).chain(numbered).find(|name| !taken.contains(name));
+        let name = name.unwrap_or(legal);
+        taken.insert(name.clone());
+        Ident::new(&name, Span::call_site())
+    };
+    layers.map(&mut constant).collect()
 }
 
 /// The method of [`Kernels`](mobilenet_kernels) that runs a layer type: `Separable` gives `separable`.
@@ -41,15 +54,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layers_have_constants() {
-        for (layer, expected) in [
-            ("conv1", "CONV1"),
-            ("conv_dw_1+conv_pw_1", "CONV_DW_1_CONV_PW_1"),
-            ("1x1", "LAYER_1X1"),
-            ("a -- b", "A_B"),
-            ("é", "LAYER"),
+    fn layers_have_constants_of_their_own() {
+        for (layers, expected) in [
+            (&["conv1", "conv_dw_1+conv_pw_1"][..], &["CONV1", "CONV_DW_1_CONV_PW_1"][..]),
+            (&["1x1", "a -- b", "é"], &["LAYER_1X1", "A_B", "LAYER"]),
+            (&["a-b", "a_b", "a_b_2", "A+B"], &["A_B", "A_B_2", "A_B_2_2", "A_B_3"]),
+            (&["streamed"], &["STREAMED_2"]),
         ] {
-            assert_eq!(constant(layer).to_string(), expected);
+            let found: Vec<_> = constants(layers.iter().copied()).iter().map(Ident::to_string).collect();
+            assert_eq!(found, expected);
         }
     }
 

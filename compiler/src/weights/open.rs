@@ -33,6 +33,29 @@ pub fn open(path: &Path) -> Result<Weights> {
     named(&name, read_at(&bytes, &name, Some(&path)))
 }
 
+/// The files that weights are read from, so that a build can watch them: the file itself, and what lies beside it.
+pub fn files(path: &Path) -> Vec<PathBuf> {
+    let Ok(path) = resolve(path) else { return vec![path.to_owned()] };
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    let mut files = vec![path.clone()];
+    let settings = ["config.json", "preprocessor_config.json"].map(|file| folder.join(file));
+    if path.extension().is_some_and(|extension| extension == "safetensors") {
+        files.extend(settings.into_iter().filter(|file| file.is_file()));
+    }
+    // The values of a checkpoint lie beside its index, and large ones of an ONNX graph beside the graph.
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = fs::read_dir(&folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut data: Vec<_> = beside
+        .filter(|file| {
+            let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            name.strip_prefix(&stem).is_some_and(|rest| rest.starts_with(".data") || rest == ".onnx.data")
+        })
+        .collect();
+    data.sort();
+    files.extend(data);
+    files
+}
+
 /// Reads a weights file that is in memory; `name` is what messages call it, its extension a hint.
 ///
 /// # Errors
@@ -53,8 +76,12 @@ fn read_at(bytes: &[u8], name: &str, path: Option<&Path>) -> Result<Weights> {
         }
         #[cfg(feature = "tflite")]
         Format::Tflite => super::tflite::read(bytes),
+        #[cfg(feature = "keras")]
+        Format::Keras => super::keras::read(bytes),
         #[cfg(feature = "onnx")]
         Format::Onnx => super::onnx::read(bytes, path.and_then(Path::parent)),
+        #[cfg(feature = "tf-checkpoint")]
+        Format::Checkpoint => super::checkpoint::read(bytes, path),
         #[allow(unreachable_patterns, reason = "unreachable where every format is compiled in")]
         format => Err(not_compiled_in(format)),
     }
@@ -77,6 +104,9 @@ fn recognise(bytes: &[u8], name: &str) -> Result<Format> {
     const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or("");
     let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+    if bytes.is_empty() {
+        return Err(Complaint::new("the file is empty").into());
+    }
     if at(4, b"TFL3") {
         return Ok(Format::Tflite);
     }
@@ -108,7 +138,6 @@ fn recognise(bytes: &[u8], name: &str) -> Result<Format> {
         "pt" | "pth" | "bin" | "ckpt" if at(0, b"\x80\x02") => Err(pickle()),
         // An ONNX model begins with its version, field 1.
         _ if at(0, &[8]) && bytes.get(1).is_some_and(|version| (1..32).contains(version)) => Ok(Format::Onnx),
-        _ if bytes.is_empty() => Err(Complaint::new("the file is empty").into()),
         _ => Err(unknown("neither its content nor its extension is that of a known format")),
     }
 }

@@ -99,14 +99,15 @@ impl fmt::Display for HeaderError {
 impl core::error::Error for HeaderError {}
 
 impl Header {
-    /// Reads the header of a whole packed file, and checks the file's length.
+    /// Reads the header of a whole packed file, and checks the file's length. A `const fn`: embedded files are checked
+    /// when they are compiled.
     ///
     /// # Errors
     ///
     /// Where these bytes are no packed file of this version.
-    pub fn parse(file: &[u8]) -> Result<Header, HeaderError> {
+    pub const fn parse(file: &[u8]) -> Result<Header, HeaderError> {
         let Some(bytes) = file.first_chunk::<LEN>() else { return Err(HeaderError::Short) };
-        if bytes[..8] != MAGIC {
+        if u64_at(bytes, 0) != u64::from_le_bytes(MAGIC) {
             return Err(HeaderError::Magic);
         }
         let version = u32_at(bytes, 8);
@@ -118,13 +119,17 @@ impl Header {
             _ => return Err(HeaderError::Field("precision")),
         };
         let (payload, labels) = (u64_at(bytes, 24), u32_at(bytes, 44));
-        let expected = payload.saturating_add(LEN as u64).saturating_add(u64::from(labels));
+        let expected = payload.saturating_add(LEN as u64).saturating_add(labels as u64);
         if expected != file.len() as u64 {
             return Err(HeaderError::Length { expected, found: file.len() as u64 });
         }
         if payload % 64 != 0 {
             return Err(HeaderError::Field("payload length"));
         }
+        let preprocess = match preprocess(bytes) {
+            Ok(preprocess) => preprocess,
+            Err(error) => return Err(error),
+        };
         Ok(Header {
             precision,
             fingerprint: u64_at(bytes, 16),
@@ -132,7 +137,7 @@ impl Header {
             checksum: u64_at(bytes, 32),
             classes: u32_at(bytes, 40) as usize,
             labels: labels as usize,
-            preprocess: preprocess(bytes)?,
+            preprocess,
         })
     }
 
@@ -168,7 +173,7 @@ impl Header {
     }
 }
 
-fn preprocess(bytes: &[u8; LEN]) -> Result<Preprocess, HeaderError> {
+const fn preprocess(bytes: &[u8; LEN]) -> Result<Preprocess, HeaderError> {
     let fraction = f32_at(bytes, 52);
     if !(fraction > 0.0 && fraction <= 1.0) {
         return Err(HeaderError::Field("framing"));
@@ -184,27 +189,39 @@ fn preprocess(bytes: &[u8; LEN]) -> Result<Preprocess, HeaderError> {
         1 => Filter::Bicubic,
         _ => return Err(HeaderError::Field("filter")),
     };
-    let floats = |at: usize| [0, 4, 8, 12].map(|channel| f32_at(bytes, at + channel));
-    let normalise = Normalise { scale: floats(64), offset: floats(80) };
-    if !normalise.scale.iter().chain(&normalise.offset).all(|value| value.is_finite()) {
-        return Err(HeaderError::Field("normalisation"));
+    let mut normalise = Normalise { scale: [0.0; 4], offset: [0.0; 4] };
+    let mut channel = 0;
+    while channel < 4 {
+        let (scale, offset) = (f32_at(bytes, 64 + 4 * channel), f32_at(bytes, 80 + 4 * channel));
+        if !(scale.is_finite() && offset.is_finite()) {
+            return Err(HeaderError::Field("normalisation"));
+        }
+        normalise.scale[channel] = scale;
+        normalise.offset[channel] = offset;
+        channel += 1;
     }
     Ok(Preprocess { framing, filter, bgr: u32_at(bytes, 60) != 0, normalise })
 }
 
-fn array_at<const N: usize>(bytes: &[u8; LEN], at: usize) -> [u8; N] {
-    core::array::from_fn(|i| bytes[at + i])
+const fn array_at<const N: usize>(bytes: &[u8; LEN], at: usize) -> [u8; N] {
+    let mut array = [0; N];
+    let mut i = 0;
+    while i < N {
+        array[i] = bytes[at + i];
+        i += 1;
+    }
+    array
 }
 
-fn u32_at(bytes: &[u8; LEN], at: usize) -> u32 {
+const fn u32_at(bytes: &[u8; LEN], at: usize) -> u32 {
     u32::from_le_bytes(array_at(bytes, at))
 }
 
-fn u64_at(bytes: &[u8; LEN], at: usize) -> u64 {
+const fn u64_at(bytes: &[u8; LEN], at: usize) -> u64 {
     u64::from_le_bytes(array_at(bytes, at))
 }
 
-fn f32_at(bytes: &[u8; LEN], at: usize) -> f32 {
+const fn f32_at(bytes: &[u8; LEN], at: usize) -> f32 {
     f32::from_le_bytes(array_at(bytes, at))
 }
 

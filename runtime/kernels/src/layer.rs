@@ -478,6 +478,10 @@ impl FullyConnected {
         let weights_end = attempt!(end(self.weights, Section::panels(self.inputs, self.outputs).len));
         let input = attempt!(end(self.input, padded(self.inputs)));
         let output = attempt!(end(self.output, padded(self.outputs)));
+        // Outputs are written while inputs are still read.
+        if self.input < output && self.output < input {
+            return Err(Misfit::Shape);
+        }
         Ok(Checked { layer: self, weights_end, arena_end: max(input, output) })
     }
 }

@@ -64,6 +64,21 @@ pub enum Order {
 }
 
 impl Map {
+    /// A plane of height, width and channels `shape`.
+    pub const fn plane([height, width, channels]: [usize; 3], offset: usize) -> Map {
+        Map { height, width, channels, offset, order: Order::Plane }
+    }
+
+    /// Rows of height, width and channels `shape`, in `slots` slots of which row 0 is in slot `first`.
+    pub const fn rows(
+        [height, width, channels]: [usize; 3],
+        offset: usize,
+        slots: usize,
+        first: usize,
+    ) -> Map {
+        Map { height, width, channels, offset, order: Order::Rows { slots, first } }
+    }
+
     /// Channels as stored.
     pub const fn padded(&self) -> usize {
         padded(self.channels)
@@ -150,6 +165,11 @@ pub struct Window {
 }
 
 impl Window {
+    /// A window of `size` x `size`, with zero padding before the first row and column.
+    pub const fn new(size: usize, stride: usize, [top, left]: [usize; 2]) -> Window {
+        Window { size, stride, top, left }
+    }
+
     /// Input rows `start..end` that output rows `from..to` read, borders cut off.
     pub const fn rows(&self, from: usize, to: usize, height: usize) -> (usize, usize) {
         let start = (from * self.stride).saturating_sub(self.top);

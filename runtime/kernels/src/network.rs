@@ -1,6 +1,6 @@
 //! What generated code implements, and memory of the right alignment.
 
-use crate::header;
+use crate::header::{self, Header};
 use crate::layout::Section;
 #[cfg(feature = "simd")]
 use crate::{Kernels, image::Image};
@@ -35,14 +35,69 @@ pub fn bytes_mut(lines: &mut [Line]) -> &mut [u8] {
 
 const _: () = assert!(size_of::<Line>() == 64);
 
-/// Bytes of a file, embedded with the alignment that kernels want:
-///
-/// ```ignore
-/// static WEIGHTS: Aligned<[u8; 4096]> = Aligned(*include_bytes!("model.mnw"));
-/// ```
+/// Bytes of a file, embedded with the alignment that kernels want.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub struct Aligned<T: ?Sized>(pub T);
+
+/// Packed weights that are part of the executable, and are used where they are.
+///
+/// A constant made from a file that does not belong to its network does not compile:
+///
+/// ```ignore
+/// static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("model.mnw"));
+/// const WEIGHTS: Packed = Packed::new::<MyNetwork>(FILE);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Packed {
+    header: Header,
+    values: &'static [f32],
+    labels: &'static str,
+}
+
+impl Packed {
+    /// The weights of a network, from a packed file. The checksum is not computed: they are as good as the code beside
+    /// them.
+    ///
+    /// # Panics
+    ///
+    /// Where the file is no packed file, or that of another network: meant for constants.
+    pub const fn new<N: Network>(file: &'static Aligned<[u8]>) -> Packed {
+        let Ok(header) = Header::parse(&file.0) else { panic!("these are no packed weights") };
+        assert!(header.fingerprint == N::FINGERPRINT, "the packed weights belong to another network");
+        assert!(
+            header.classes == N::CLASSES && header.payload == N::WEIGHTS * size_of::<f32>(),
+            "the packed weights have another number of classes"
+        );
+        let (payload, labels) = file.0.split_at(header::LEN + header.payload);
+        let Ok(labels) = core::str::from_utf8(labels) else { panic!("the labels are not UTF-8") };
+        const { assert!(cfg!(target_endian = "little"), "packed weights are little-endian") };
+        // SAFETY: `payload` ends `header.payload` bytes after the header. The file is aligned to 64 bytes and the header's
+        // length is a multiple of that, so the values are aligned; every bit pattern is a valid f32.
+        let values = unsafe {
+            let start = payload.as_ptr().add(header::LEN).cast::<f32>();
+            core::slice::from_raw_parts(start, header.payload / size_of::<f32>())
+        };
+        Packed { header, values, labels }
+    }
+
+    /// What the file says about itself.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The packed values.
+    pub const fn values(&self) -> &'static [f32] {
+        self.values
+    }
+
+    /// Class names, one a line; empty where there are none.
+    pub const fn labels(&self) -> &'static str {
+        self.labels
+    }
+}
+
+const _: () = assert!(header::LEN.is_multiple_of(64));
 
 /// Bytes as little-endian `f32`s, if they are aligned and whole, and the processor is little-endian too.
 pub fn as_floats(bytes: &[u8]) -> Option<&[f32]> {
@@ -144,11 +199,17 @@ pub trait Network: Copy + Send + Sync + 'static {
 
     /// Runs everything up to the pooled features, and leaves those in the arena.
     #[cfg(feature = "simd")]
-    fn features(kernels: &Kernels, weights: &[f32], image: Image<'_>, arena: &mut [f32]);
+    fn features(kernels: Kernels<'_>, weights: &[f32], image: Image<'_>, arena: &mut [f32]);
 
     /// Runs the classifier on the pooled features in the arena, and leaves the logits there.
     #[cfg(feature = "simd")]
-    fn logits(kernels: &Kernels, weights: &[f32], arena: &mut [f32]);
+    fn logits(kernels: Kernels<'_>, weights: &[f32], arena: &mut [f32]);
+}
+
+/// A network whose weights are part of the executable.
+pub trait Embedded: Network {
+    /// Its weights.
+    const PACKED: Packed;
 }
 
 #[cfg(test)]

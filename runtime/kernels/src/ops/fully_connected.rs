@@ -1,8 +1,9 @@
 //! The classifier: a product of one row, as fast as its weights come. They are read in one go from start to end; rows of
 //! a panel go to accumulators in turn, so that additions do not wait for each other.
 
+use super::Columns;
 use crate::layer::FullyConnected;
-use crate::layout::{ALIGN, HALF_BLOCK, PANEL, Section, padded, panel_width};
+use crate::layout::{ALIGN, HALF_BLOCK, PANEL, Section, panel_width};
 use crate::simd::Simd;
 
 /// Rows of a panel taken together.
@@ -13,26 +14,31 @@ const AHEAD: usize = 4096;
 /// `f32`s that can: 1 MiB.
 const NEAR: usize = 256 * 1024;
 
-/// Computes the layer.
+/// Computes some panels of the layer.
 ///
 /// # Safety
 ///
 /// The layer must be checked against `weights` and `arena`.
 #[inline(always)]
-pub(crate) unsafe fn fully_connected<S: Simd>(layer: &FullyConnected, weights: *const f32, arena: *mut f32) {
+pub(crate) unsafe fn fully_connected<S: Simd>(
+    layer: &FullyConnected,
+    panels: Columns,
+    weights: *const f32,
+    arena: *mut f32,
+) {
     let places = Section::panels(layer.inputs, layer.outputs);
     // SAFETY: panel j starts at j * PANEL * inputs of the kernel, and is as wide as `panel_width` says.
     unsafe {
         let section = weights.add(layer.weights);
         let (kernel, bias) = (section.add(places.kernel), section.add(places.bias));
         let (input, output) = (arena.add(layer.input), arena.add(layer.output));
-        for panel in 0..padded(layer.outputs).div_ceil(PANEL) {
+        for panel in panels {
             let width = panel_width(layer.outputs, panel);
             let panel = panel * PANEL;
             let mut column = 0;
             while column < width {
                 let first = panel + column;
-                let columns = Columns {
+                let group = Group {
                     input,
                     inputs: layer.inputs,
                     weights: kernel.add(panel * layer.inputs + column),
@@ -42,10 +48,10 @@ pub(crate) unsafe fn fully_connected<S: Simd>(layer: &FullyConnected, weights: *
                     output: output.add(first),
                 };
                 column += if const { 2 * S::LANES <= HALF_BLOCK } || width - column >= 2 * S::LANES {
-                    columns.multiply::<S, 2>();
+                    group.multiply::<S, 2>();
                     2 * S::LANES
                 } else {
-                    columns.multiply::<S::Half, 1>();
+                    group.multiply::<S::Half, 1>();
                     S::Half::LANES
                 };
             }
@@ -54,7 +60,7 @@ pub(crate) unsafe fn fully_connected<S: Simd>(layer: &FullyConnected, weights: *
 }
 
 /// A few vectors of outputs.
-struct Columns {
+struct Group {
     input: *const f32,
     inputs: usize,
     weights: *const f32,
@@ -66,7 +72,7 @@ struct Columns {
     output: *mut f32,
 }
 
-impl Columns {
+impl Group {
     #[inline(always)]
     unsafe fn multiply<S: Simd, const NV: usize>(self) {
         // SAFETY: input, weights, bias and output are there for all inputs and NV vectors; prefetches do not fault.

@@ -1,0 +1,272 @@
+//! Compiling a model into somebody's crate: what the macro and build scripts come through.
+//!
+//! A build script writes the source into `OUT_DIR`:
+//!
+//! ```no_run
+//! // build.rs
+//! use mobilenet_compiler::{build::Build, error::Result};
+//!
+//! fn main() -> Result<()> {
+//!     Build::new("specs/mine.yaml").alpha(0.5).weights("mine.safetensors").write("Classifier")
+//! }
+//! ```
+//!
+//! ```ignore
+//! // src/main.rs
+//! include!(concat!(env!("OUT_DIR"), "/classifier.rs"));
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+
+use crate::codegen::{self, Classes, Network};
+use crate::compile::{Compiled, Request, compile};
+use crate::error::{Complaint, Report, Result};
+use crate::files::write_file;
+use crate::names::{self, Model};
+use crate::{settings, weights};
+
+/// A model to compile into a crate.
+#[derive(Clone, Debug)]
+pub struct Build {
+    model: Option<String>,
+    alpha: Option<f64>,
+    rho: Option<String>,
+    classes: Option<usize>,
+    weights: Option<PathBuf>,
+    labels: Option<PathBuf>,
+    folder: PathBuf,
+}
+
+/// What an argument of a [`Build`] is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// A name or a spec.
+    Model,
+    /// The width multiplier.
+    Alpha,
+    /// The resolution multiplier.
+    Rho,
+    /// The weights file.
+    Weights,
+    /// The file of class names.
+    Labels,
+}
+
+/// Complaints, and the argument that they are about.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The argument.
+    pub argument: Argument,
+    /// The complaints.
+    pub report: Report,
+}
+
+/// A model that has been built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The model.
+    pub compiled: Compiled,
+    /// The packed file, where weights were given.
+    pub packed: Option<Vec<u8>>,
+    /// The files that it depends on.
+    pub files: Vec<PathBuf>,
+}
+
+/// `?` with the argument at fault.
+fn blame<T>(argument: Argument, result: Result<T>) -> std::result::Result<T, Fault> {
+    result.map_err(|report| Fault { argument, report })
+}
+
+impl Build {
+    /// A model by its name, or by the path of its spec. Paths are looked for in the folder of the crate's manifest, and in
+    /// those above it.
+    pub fn new(model: impl Into<String>) -> Self {
+        Build { model: Some(model.into()), ..Build::of_weights() }
+    }
+
+    /// The model that a weights file is for.
+    pub fn of_weights() -> Self {
+        let folder = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(PathBuf::new, PathBuf::from);
+        Build { model: None, alpha: None, rho: None, classes: None, weights: None, labels: None, folder }
+    }
+
+    /// With a width multiplier.
+    pub fn alpha(mut self, alpha: f64) -> Self {
+        self.alpha = Some(alpha);
+        self
+    }
+
+    /// With a resolution multiplier: a word, a resolution, or a ratio.
+    pub fn rho(mut self, rho: impl ToString) -> Self {
+        self.rho = Some(rho.to_string());
+        self
+    }
+
+    /// With a number of classes.
+    pub fn classes(mut self, classes: usize) -> Self {
+        self.classes = Some(classes);
+        self
+    }
+
+    /// With weights, which are embedded.
+    pub fn weights(mut self, file: impl Into<PathBuf>) -> Self {
+        self.weights = Some(file.into());
+        self
+    }
+
+    /// With class names from a file, one a line.
+    pub fn labels(mut self, file: impl Into<PathBuf>) -> Self {
+        self.labels = Some(file.into());
+        self
+    }
+
+    /// Compiles the model, and packs its weights.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with one argument.
+    pub fn compile(&self) -> std::result::Result<Built, Fault> {
+        let mut files = Vec::new();
+        let model = self.model.as_deref().map(|model| blame(Argument::Model, self.model(model, &mut files)));
+        let model = model.transpose()?;
+        if let Some(alpha) = self.alpha {
+            blame(Argument::Alpha, settings::alpha(alpha))?;
+        }
+        if let (Some(rho), Some(name)) = (&self.rho, &model) {
+            let spec = blame(Argument::Model, Model::open(name))?.spec;
+            blame(Argument::Rho, names::rho(&spec, rho))?;
+        }
+        let request = Request {
+            model: model.as_deref(),
+            alpha: self.alpha,
+            rho: self.rho.as_deref(),
+            classes: self.classes,
+            ..Request::default()
+        };
+        let weights = self.weights.as_deref().map(|file| {
+            let file = self.find(file)?;
+            files.extend(weights::files(&file));
+            weights::open(&file)
+        });
+        let weights = weights.map(|result| blame(Argument::Weights, result)).transpose()?;
+        // What is wrong without weights is not their fault.
+        if model.is_some() {
+            blame(Argument::Model, compile(&request))?;
+        }
+        let request = Request { weights: weights.as_ref(), ..request };
+        let blamed = if weights.is_some() { Argument::Weights } else { Argument::Model };
+        let compiled = blame(blamed, compile(&request))?;
+        let labels = match &self.labels {
+            None => compiled.labels.clone(),
+            Some(file) => blame(Argument::Labels, self.labels_of(&compiled, file, &mut files))?,
+        };
+        let packed = weights.is_some().then(|| compiled.blob(&labels));
+        let packed = packed.map(|blob| blame(Argument::Weights, blob)).transpose()?;
+        Ok(Built { compiled, packed, files })
+    }
+
+    /// Compiles the model in a build script, and writes it to `OUT_DIR` as `name` in lower case: the source, and the packed
+    /// weights beside it.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with one argument, and files that cannot be written.
+    pub fn write(&self, name: &str) -> Result<()> {
+        let folder = std::env::var_os("OUT_DIR")
+            .ok_or_else(|| Complaint::new("OUT_DIR is not set").help("call this from a build script"))?;
+        let ident = type_ident(name)?;
+        let built = self.compile().map_err(|fault| fault.report)?;
+        for file in &built.files {
+            println!("cargo::rerun-if-changed={}", file.display());
+        }
+        let file = Path::new(&folder).join(name.to_lowercase()).with_extension("rs");
+        built.write(&file, &ident, "mobilenet_compiler::build")
+    }
+
+    /// The model as [`Model::open`] takes it: a name, or a path that has been found.
+    fn model(&self, model: &str, files: &mut Vec<PathBuf>) -> Result<String> {
+        if !names::is_path(model) {
+            return Ok(model.to_string());
+        }
+        let path = self.find(Path::new(model))?;
+        files.push(path.clone());
+        Ok(path.display().to_string())
+    }
+
+    fn labels_of(&self, compiled: &Compiled, file: &Path, files: &mut Vec<PathBuf>) -> Result<Vec<String>> {
+        let file = self.find(file)?;
+        files.push(file.clone());
+        compiled.read_labels(&file)
+    }
+
+    /// A file, in the folder of the manifest or one above it: paths may be meant from the root of a workspace.
+    fn find(&self, file: &Path) -> Result<PathBuf> {
+        let mut candidates = self.folder.ancestors().map(|folder| folder.join(file));
+        if let Some(found) = candidates.find(|path| path.exists()) {
+            return Ok(found);
+        }
+        let what = format!("{}: there is no such file", file.display());
+        let help = format!("it is looked for in {} and the folders above", self.folder.display());
+        Err(Complaint::new(what).help(help).into())
+    }
+}
+
+impl Built {
+    /// The tokens of the model as a type; `packed` is what `include_bytes!` is given to embed the packed file.
+    pub fn tokens(
+        &self,
+        outer: TokenStream,
+        ident: &Ident,
+        kernels: TokenStream,
+        packed: &str,
+    ) -> TokenStream {
+        codegen::network(&Network {
+            outer,
+            ident: ident.clone(),
+            kernels,
+            plan: &self.compiled.plan,
+            cost: self.compiled.cost,
+            classes: Classes::Fixed,
+            weights: self.packed.is_some().then(|| quote!(#packed)),
+        })
+    }
+
+    /// The source of the model as a public type; `packed` is where the packed file will be, seen from the source.
+    ///
+    /// # Errors
+    ///
+    /// Never, if the code generator is right.
+    pub fn source(&self, ident: &Ident, packed: &str, by: &str) -> Result<String> {
+        codegen::file(self.tokens(quote!(pub), ident, quote!(::mobilenet_runtime::kernels), packed), by)
+    }
+
+    /// Writes the source to a file, and the packed weights, if any, beside it (`.mnw`).
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be written.
+    pub fn write(&self, file: &Path, ident: &Ident, by: &str) -> Result<()> {
+        let packed = file.with_extension("mnw");
+        let name = packed.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let source = self.source(ident, &name, by)?;
+        if let Some(bytes) = &self.packed {
+            write_file(&packed, bytes)?;
+        }
+        write_file(file, source.as_bytes())
+    }
+}
+
+/// The name of a type, if it is one.
+///
+/// # Errors
+///
+/// It is no identifier.
+pub fn type_ident(name: &str) -> Result<Ident> {
+    match syn::parse_str::<Ident>(name) {
+        Ok(ident) => Ok(Ident::new(&ident.to_string(), Span::call_site())),
+        Err(_) => Err(Complaint::new(format!("`{name}` cannot be the name of a type")).into()),
+    }
+}

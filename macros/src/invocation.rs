@@ -1,0 +1,119 @@
+//! What the macro is called with.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Ident, LitFloat, LitInt, LitStr, Path, Token, Visibility};
+
+/// A call of the macro.
+#[derive(Default)]
+pub(crate) struct Invocation {
+    /// The type that it declares, or none where it is an expression.
+    pub(crate) item: Option<Item>,
+    pub(crate) model: Option<LitStr>,
+    pub(crate) alpha: Option<Literal>,
+    pub(crate) rho: Option<Literal>,
+    pub(crate) classes: Option<LitInt>,
+    pub(crate) weights: Option<LitStr>,
+    pub(crate) labels: Option<LitStr>,
+    /// The crate `mobilenet-runtime`.
+    pub(crate) runtime: Option<Path>,
+}
+
+/// `pub struct Name`, with its attributes.
+pub(crate) struct Item {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) ident: Ident,
+}
+
+/// A number or a string.
+pub(crate) struct Literal {
+    pub(crate) text: String,
+    pub(crate) span: proc_macro2::Span,
+}
+
+impl Invocation {
+    /// The path of the crate `mobilenet-runtime`.
+    pub(crate) fn runtime(&self) -> TokenStream {
+        self.runtime.as_ref().map_or_else(|| quote!(::mobilenet_runtime), |path| quote!(#path))
+    }
+
+    fn argument(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let name: Ident = input.parse()?;
+        input.parse::<Token![=]>()?;
+        let twice = || Err(syn::Error::new(name.span(), format!("`{name}` is given twice")));
+        match name.to_string().as_str() {
+            "alpha" if self.alpha.is_none() => self.alpha = Some(input.parse()?),
+            "rho" if self.rho.is_none() => self.rho = Some(input.parse()?),
+            "classes" if self.classes.is_none() => self.classes = Some(input.parse()?),
+            "weights" if self.weights.is_none() => self.weights = Some(input.parse()?),
+            "labels" if self.labels.is_none() => self.labels = Some(input.parse()?),
+            "runtime" if self.runtime.is_none() => self.runtime = Some(input.parse()?),
+            "alpha" | "rho" | "classes" | "weights" | "labels" | "runtime" => return twice(),
+            _ => {
+                let what = format!(
+                    "there is no argument `{name}`: the arguments are alpha, rho, classes, weights, labels and runtime"
+                );
+                return Err(syn::Error::new(name.span(), what));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Parse for Invocation {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut invocation = Invocation::default();
+        let ahead = input.fork();
+        let _ = (ahead.call(Attribute::parse_outer)?, ahead.parse::<Visibility>()?);
+        if ahead.peek(Token![struct]) {
+            let attributes = input.call(Attribute::parse_outer)?;
+            let visibility = input.parse()?;
+            input.parse::<Token![struct]>()?;
+            let ident = input.parse()?;
+            invocation.item = Some(Item { attributes, visibility, ident });
+            input.parse::<Token![=]>()?;
+        }
+        if input.peek(LitStr) {
+            invocation.model = Some(input.parse()?);
+        } else if input.is_empty() {
+            return Err(input.error("expected the name of a model, the path of a spec, or weights"));
+        } else {
+            invocation.argument(input)?;
+        }
+        while !input.is_empty() && !input.peek(Token![;]) {
+            input.parse::<Token![,]>()?;
+            if !input.is_empty() && !input.peek(Token![;]) {
+                invocation.argument(input)?;
+            }
+        }
+        input.parse::<Option<Token![;]>>()?;
+        if invocation.weights.is_none()
+            && let Some(labels) = &invocation.labels
+        {
+            return Err(syn::Error::new(labels.span(), "labels go with weights: they are packed together"));
+        }
+        Ok(invocation)
+    }
+}
+
+impl Parse for Literal {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let minus = input.parse::<Option<Token![-]>>()?.map_or("", |_| "-");
+        let ahead = input.lookahead1();
+        let (text, span) = if ahead.peek(LitStr) {
+            let literal: LitStr = input.parse()?;
+            (literal.value(), literal.span())
+        } else if ahead.peek(LitFloat) {
+            let literal: LitFloat = input.parse()?;
+            (literal.base10_digits().to_string(), literal.span())
+        } else if ahead.peek(LitInt) {
+            let literal: LitInt = input.parse()?;
+            (literal.base10_digits().to_string(), literal.span())
+        } else {
+            return Err(ahead.error());
+        };
+        Ok(Literal { text: format!("{minus}{text}"), span })
+    }
+}
