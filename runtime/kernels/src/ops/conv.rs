@@ -69,7 +69,7 @@ pub(crate) unsafe fn conv<S: Simd>(layer: &Conv, part: Part, weights: *const f32
     // SAFETY: the layer is checked: its section is inside the weights.
     let section = unsafe { weights.add(layer.weights) };
     let inputs = layer.window.size * layer.window.size * input.channels;
-    let product = Product { section, inputs, output: &layer.output, arena };
+    let product = Product { section, inputs, look_ahead: false, output: &layer.output, arena };
     // SAFETY: the line buffer holds the lines of these rows.
     unsafe {
         product.run::<S, _>(&part.rows, &part.columns, layer.output.width, windows(layer, part.from, arena));

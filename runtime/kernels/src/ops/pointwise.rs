@@ -77,7 +77,9 @@ pub(crate) unsafe fn pointwise<S: Simd>(
     arena: *mut f32,
 ) {
     let Part { from, rows, columns: panels } = part;
-    let product = Product { section, inputs: input.channels, output, arena };
+    // The last strip prefetches: earlier ones use the same weights again.
+    let look_ahead = rows.end == output.height;
+    let product = Product { section, inputs: input.channels, look_ahead, output, arena };
     let left = blocks(input, from, arena);
     // SAFETY: rows of both maps are inside the arena; planes go on from row to row.
     unsafe {

@@ -138,7 +138,7 @@ unsafe fn product<S: Simd, const STEP: usize>(
     // SAFETY: the layer is checked: its section is inside the weights.
     let section = unsafe { weights.add(layer.weights) };
     let inputs = layer.window.size * layer.window.size * layer.image[2];
-    let product = Product { section, inputs, output: &layer.output, arena };
+    let product = Product { section, inputs, look_ahead: false, output: &layer.output, arena };
     let left = left::<STEP>(layer, part.from, arena);
     // SAFETY: the line buffer holds the lines of these rows.
     unsafe { product.run::<S, _>(&part.rows, &part.columns, layer.output.width, left) }

@@ -168,6 +168,8 @@ pub(crate) struct Product<'l> {
     pub(crate) section: *const f32,
     /// Inputs.
     pub(crate) inputs: usize,
+    /// Whether to prefetch weights.
+    pub(crate) look_ahead: bool,
     /// The output map.
     pub(crate) output: &'l Map,
     /// Start of the arena.
@@ -247,8 +249,9 @@ impl Product<'_> {
             (self.section.add(section.bias + first), panel)
         };
         let heights = Heights::new(pixels, const { most::<S, L, NV>() });
-        let mut ahead =
-            Ahead::new(kernel.wrapping_add(column * self.inputs), NV * S::LANES, heights.tiles * rows.len());
+        let lines = if self.look_ahead { NV * S::LANES } else { 0 };
+        let group = kernel.wrapping_add(column * self.inputs);
+        let mut ahead = Ahead::new(group, lines, heights.tiles * rows.len());
         for y in rows.clone() {
             let mut left = left(y);
             // SAFETY: the block exists, by the above, and so does the row, by this function's contract.
