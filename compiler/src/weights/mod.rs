@@ -33,7 +33,7 @@ mod zip;
 
 use crate::family::{Activation, Family, Padding};
 
-pub use bind::Expected;
+pub use bind::{Difference, Expected};
 pub use guess::Guess;
 pub use names::{Naming, Scheme};
 pub use open::{files, open, read};

@@ -100,6 +100,9 @@ fn recognise(bytes: &[u8], name: &str) -> Result<Format> {
     const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or("");
     let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+    if bytes.is_empty() {
+        return Err(Complaint::new("the file is empty").into());
+    }
     if at(4, b"TFL3") {
         return Ok(Format::Tflite);
     }
@@ -131,7 +134,6 @@ fn recognise(bytes: &[u8], name: &str) -> Result<Format> {
         "pt" | "pth" | "bin" | "ckpt" if at(0, b"\x80\x02") => Err(pickle()),
         // An ONNX model begins with its version, field 1.
         _ if at(0, &[8]) && bytes.get(1).is_some_and(|version| (1..32).contains(version)) => Ok(Format::Onnx),
-        _ if bytes.is_empty() => Err(Complaint::new("the file is empty").into()),
         _ => Err(unknown("neither its content nor its extension is that of a known format")),
     }
 }
