@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Run a model on photos, or on tensors
     #[command(after_help = examples::RUN)]
     Run(RunArgs),
+    /// How long models take, and what share of the processor's peak that is
+    #[command(after_help = examples::BENCH)]
+    Bench(BenchArgs),
     /// What a weights file holds: family, model, tensors, what is missing
     #[command(after_help = examples::WEIGHTS)]
     Weights {
@@ -149,6 +152,25 @@ pub(crate) struct RunArgs {
     /// How it is run.
     #[command(flatten)]
     pub(crate) how: How,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Names, or paths of specs; all: the sixteen named models [default: all]
+    pub(crate) models: Vec<String>,
+    /// Overrides of the models, and weights.
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+    /// How they are run.
+    #[command(flatten)]
+    pub(crate) how: How,
+    /// Each layer too: time, multiply-adds a second, share of the peak, bytes touched
+    #[arg(long)]
+    pub(crate) layers: bool,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
