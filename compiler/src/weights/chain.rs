@@ -261,6 +261,7 @@ impl Chain {
             missing: Vec::new(),
             unused: Vec::new(),
             padding,
+            quantised: None,
         })
     }
 }

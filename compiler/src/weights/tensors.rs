@@ -1,12 +1,12 @@
 //! Tensors as files hold them, widened to f32.
 
-/// A dense tensor, row-major, its values widened to f32.
+/// A dense tensor, row-major; its values are widened to f32, unless integers are asked for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tensor {
+pub struct Tensor<T = f32> {
     /// Extents, outermost first.
     pub shape: Vec<usize>,
     /// Values.
-    pub data: Vec<f32>,
+    pub data: Vec<T>,
 }
 
 /// What a file says about one of its tensors.
@@ -20,10 +20,10 @@ pub struct TensorInfo {
     pub dtype: &'static str,
 }
 
-impl Tensor {
+impl<T: Copy> Tensor<T> {
     /// The tensor with its extents in another order: extent `i` of the result is extent `order[i]` of this one.
     /// Extents of 1 that `order` leaves out are dropped.
-    pub(super) fn transposed(&self, order: &[usize]) -> Tensor {
+    pub(super) fn transposed(&self, order: &[usize]) -> Tensor<T> {
         let mut strides = vec![1; self.shape.len()];
         for i in (1..self.shape.len()).rev() {
             strides[i - 1] = strides[i] * self.shape[i];
@@ -48,7 +48,7 @@ impl Tensor {
     }
 
     /// The same values under another shape of as many.
-    pub(super) fn reshaped(self, shape: Vec<usize>) -> Tensor {
+    pub(super) fn reshaped(self, shape: Vec<usize>) -> Tensor<T> {
         debug_assert_eq!(shape.iter().product::<usize>(), self.data.len());
         Tensor { shape, data: self.data }
     }
