@@ -39,6 +39,7 @@ pub mod nearest;
 pub mod pack;
 pub mod passes;
 pub mod plan;
+pub mod quantised;
 pub mod settings;
 pub mod spec;
 pub mod weights;
