@@ -163,7 +163,7 @@ pub(crate) struct How {
     /// Numbers to compute with [default: those of the weights]
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
-    /// Threads; several photos are run side by side
+    /// Threads; several photos are run side by side, one is shared by all
     #[arg(long, default_value = "1", value_name = "N", value_parser = values::count)]
     pub(crate) threads: NonZeroUsize,
     /// An instruction set in place of the best that the processor has

@@ -1,5 +1,6 @@
 //! `run`: a model on photos or tensors.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -60,7 +61,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         _ => images.iter().map(|image| Input::Photo(image)).collect(),
     };
     let bar = progress::bar(inputs.len(), "photos", args.json);
-    let (outcomes, failures) = run_all(&runner, &compiled, &inputs, args.how.threads.get(), &bar)?;
+    let (outcomes, failures) = run_all(&runner, &compiled, &inputs, args.how.threads, &bar)?;
     bar.finish_and_clear();
     if let (Some(path), [outcome]) = (&args.output, &outcomes[..]) {
         let row = if args.logits { outcome.logits.clone() } else { probabilities(&outcome.logits) };
@@ -162,17 +163,20 @@ fn labels(args: &RunArgs, compiled: &Compiled) -> Result<Labels, Failure> {
     Ok(Labels::parse(IMAGENET).fit(classes).unwrap_or_default())
 }
 
-/// Runs all inputs on so many threads; the outcomes in order, and what went wrong with the others.
+/// Runs all inputs on so many threads, side by side as far as there are inputs; the outcomes in order, and what went wrong
+/// with the others.
 fn run_all(
     runner: &Runner<'_>,
     compiled: &Compiled,
     inputs: &[Input<'_>],
-    threads: usize,
+    threads: NonZeroUsize,
     bar: &ProgressBar,
 ) -> Result<(Vec<Outcome>, Vec<String>), Failure> {
+    let side_by_side = threads.get().min(inputs.len()).max(1);
+    let each = NonZeroUsize::new(threads.get() / side_by_side).unwrap_or(NonZeroUsize::MIN);
     let next = AtomicUsize::new(0);
     let work = || -> Result<Vec<Done>, Failure> {
-        let mut engine = runner.start()?;
+        let mut engine = runner.start(each)?;
         let mut done = Vec::new();
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
@@ -182,7 +186,7 @@ fn run_all(
         }
     };
     let mut done = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.min(inputs.len())).map(|_| scope.spawn(work)).collect();
+        let others: Vec<_> = (1..side_by_side).map(|_| scope.spawn(work)).collect();
         let mut done = work()?;
         for other in others {
             done.extend(other.join().map_err(|_| Failure::input("a thread has died"))??);

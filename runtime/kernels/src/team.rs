@@ -43,6 +43,8 @@ struct Shared {
     job: UnsafeCell<Job>,
     sleepers: AtomicUsize,
     ended: AtomicBool,
+    /// Whether there is a job.
+    busy: AtomicBool,
 }
 
 /// What is to be done: `work` for each number below `tasks`.
@@ -68,6 +70,7 @@ impl Team {
             job: UnsafeCell::new(Job { work: &|_| (), tasks: 0 }),
             sleepers: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
         });
         let start = |_| {
             let shared = Arc::clone(&shared);
@@ -83,15 +86,16 @@ impl Team {
         self.others.len() + 1
     }
 
-    /// Calls `work` with each number below `tasks` once, on any of the threads, and returns when all calls have.
-    pub(crate) fn run(&mut self, tasks: usize, work: &(dyn Fn(usize) + Sync)) {
-        if tasks < 2 || self.others.is_empty() {
+    /// Calls `work` with each number below `tasks` once, on any of the threads, and returns when all calls have. A team that
+    /// is at work already is not waited for: the calling thread does everything.
+    pub(crate) fn run(&self, tasks: usize, work: &(dyn Fn(usize) + Sync)) {
+        let shared = &*self.shared;
+        if tasks < 2 || self.others.is_empty() || shared.busy.swap(true, Ordering::Acquire) {
             return (0..tasks).for_each(work);
         }
-        let shared = &*self.shared;
         // SAFETY: the lifetime is only forgotten; the job ends before this function does.
         let work: &'static (dyn Fn(usize) + Sync) = unsafe { core::mem::transmute(work) };
-        // SAFETY: `&mut self` is the only one that runs jobs, and the last one is over: nobody reads.
+        // SAFETY: `busy` was false, so this is the only one that runs a job, and the last one is over: nobody reads.
         unsafe { *shared.job.get() = Job { work, tasks } };
         shared.next.store(0, Ordering::Relaxed);
         let generation = shared.state.load(Ordering::Relaxed) / GENERATION + 1;
@@ -118,6 +122,7 @@ impl Drop for Over<'_> {
             spin(&mut spins);
             state = self.0.state.load(Ordering::Acquire);
         }
+        self.0.busy.store(false, Ordering::Release);
     }
 }
 
@@ -226,7 +231,7 @@ mod tests {
     #[test]
     fn every_task_is_done_once() {
         for threads in [1, 2, 3, 8] {
-            let mut team = team(threads);
+            let team = team(threads);
             assert_eq!(team.threads(), threads);
             for tasks in [0, 1, 2, 3, 7, 100, 1000] {
                 let done: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
@@ -240,7 +245,7 @@ mod tests {
 
     #[test]
     fn each_job_sees_what_the_one_before_has_written() {
-        let mut team = team(4);
+        let team = team(4);
         let values: Vec<AtomicUsize> = (0..64).map(|_| AtomicUsize::new(0)).collect();
         for round in 0..2000 {
             team.run(64, &|task| {
@@ -254,7 +259,7 @@ mod tests {
 
     #[test]
     fn threads_that_sleep_are_woken() {
-        let mut team = team(2);
+        let team = team(2);
         for _ in 0..3 {
             thread::sleep(Duration::from_millis(20));
             let both = std::sync::Barrier::new(2);
@@ -267,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_panic_leaves_nobody_inside() {
-        let mut team = team(2);
+        let team = team(2);
         let caller = thread::current().id();
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             team.run(100, &|_| assert!(thread::current().id() != caller, "on purpose"));

@@ -3,31 +3,33 @@
 //! Each input column is loaded once and goes into up to three accumulators. Columns over the left or right border are
 //! zero vectors, rows over the top or bottom are skipped: there is no halo in memory.
 
-use super::Rows;
+use super::{Columns, Rows};
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Section, Window};
 use crate::simd::Simd;
 
 /// Pixels of the widest tile.
 const TILE: usize = 8;
 
-/// Rows `rows` of the output, written to rows `rows - to` of `output`.
+/// Rows `rows` of some blocks of the output, written to rows `rows - to` of `output`.
 ///
 /// # Safety
 ///
 /// Both maps and the section at `section` must be inside arena and weights, and the window one that
 /// [`Depthwise`](crate::layer::Depthwise) allows.
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "the parts of a layer, which may be half of a block")]
 pub(crate) unsafe fn depthwise<S: Simd>(
     input: &Map,
     window: &Window,
     output: &Map,
     to: usize,
     rows: Rows,
+    blocks: Columns,
     section: *const f32,
     arena: *mut f32,
 ) {
     let places = Section::depthwise(input.channels, 9);
-    for block in 0..input.blocks() {
+    for block in blocks {
         let width = input.block_width(block);
         // SAFETY: the section holds a bias and nine taps for every stored channel.
         let job = unsafe {

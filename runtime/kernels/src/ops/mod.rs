@@ -14,5 +14,8 @@ pub(crate) mod softmax;
 pub(crate) mod stem;
 pub(crate) mod tile;
 
-/// Output rows `from..to`.
+/// Output rows.
 pub(crate) type Rows = core::ops::Range<usize>;
+
+/// Panels of a product's outputs, or blocks of a map's channels.
+pub(crate) type Columns = core::ops::Range<usize>;

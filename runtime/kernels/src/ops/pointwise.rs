@@ -1,7 +1,7 @@
 //! 1x1 convolutions: the left operand is a map itself.
 
-use super::Rows;
 use super::tile::{Acc, Left, Panel, Product, multiply_run};
+use super::{Columns, Rows};
 use crate::layout::{BLOCK, Map, Order};
 use crate::simd::Simd;
 
@@ -64,7 +64,7 @@ fn blocks(map: &Map, y: usize, arena: *const f32) -> Blocks {
     }
 }
 
-/// Rows `rows` of the output from rows `rows - from` of the input.
+/// Rows `rows` of some panels of the output, from rows `rows - from` of the input.
 ///
 /// # Safety
 ///
@@ -75,6 +75,7 @@ pub(crate) unsafe fn pointwise<S: Simd>(
     from: usize,
     output: &Map,
     rows: Rows,
+    panels: Columns,
     section: *const f32,
     arena: *mut f32,
 ) {
@@ -83,9 +84,11 @@ pub(crate) unsafe fn pointwise<S: Simd>(
     unsafe {
         if input.order == Order::Plane && output.order == Order::Plane {
             let pixels = rows.len() * input.width;
-            product.run::<S, _>(&(rows.start..rows.start + 1), pixels, |y| blocks(input, y - from, arena));
+            product.run::<S, _>(&(rows.start..rows.start + 1), &panels, pixels, |y| {
+                blocks(input, y - from, arena)
+            });
         } else {
-            product.run::<S, _>(&rows, input.width, |y| blocks(input, y - from, arena));
+            product.run::<S, _>(&rows, &panels, input.width, |y| blocks(input, y - from, arena));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The first convolution: image rows are normalised into zero-bordered lines, the lines are the left operand.
 
-use super::Rows;
 use super::tile::{Acc, Left, Panel, Product, multiply_run};
+use super::{Columns, Rows};
 use crate::image::Image;
 use crate::layer::Stem;
 use crate::simd::Simd;
@@ -43,38 +43,13 @@ impl<const STEP: usize> Left for Lines<STEP> {
     }
 }
 
-/// Computes rows of the output.
+/// Normalises the image rows of a strip into the line buffer, with zero where the window looks over the border.
 ///
 /// # Safety
 ///
-/// The layer must be checked against `weights` and `arena`, and the image have the layer's size.
+/// The layer must be checked against `arena`, and the image have the layer's size.
 #[inline(always)]
-pub(crate) unsafe fn stem<S: Simd>(
-    layer: &Stem,
-    rows: Rows,
-    image: Image<'_>,
-    weights: *const f32,
-    arena: *mut f32,
-) {
-    let mut from = rows.start;
-    while from < rows.end {
-        let to = (from + layer.strip).min(rows.end);
-        // SAFETY: passed on; a strip's lines fit the line buffer.
-        unsafe {
-            fill_lines(layer, from..to, image, arena);
-            // Colour images at stride 2 have their pixels at a distance known at compile time.
-            match layer.window.stride * layer.image[2] {
-                6 => strip::<S, 6>(layer, from..to, weights, arena),
-                _ => strip::<S, 0>(layer, from..to, weights, arena),
-            }
-        }
-        from = to;
-    }
-}
-
-/// Normalises the image rows of a strip into the line buffer, with zero where the window looks over the border.
-#[inline(always)]
-unsafe fn fill_lines(layer: &Stem, rows: Rows, image: Image<'_>, arena: *mut f32) {
+pub(crate) unsafe fn lines<S: Simd>(layer: &Stem, rows: Rows, image: Image<'_>, arena: *mut f32) {
     let [height, width, channels] = layer.image;
     let line = layer.line_pixels() * channels;
     let count = (rows.len() - 1) * layer.window.stride + layer.window.size;
@@ -117,8 +92,39 @@ fn fill_line(image: Image<'_>, at: usize, channels: usize, out: &mut [f32]) {
     }
 }
 
+/// Computes some rows and panels of the strip that begins with row `from`, whose lines have been filled.
+///
+/// # Safety
+///
+/// The layer must be checked against `weights` and `arena`.
 #[inline(always)]
-unsafe fn strip<S: Simd, const STEP: usize>(layer: &Stem, rows: Rows, weights: *const f32, arena: *mut f32) {
+pub(crate) unsafe fn stem<S: Simd>(
+    layer: &Stem,
+    from: usize,
+    rows: Rows,
+    panels: Columns,
+    weights: *const f32,
+    arena: *mut f32,
+) {
+    // SAFETY: passed on.
+    unsafe {
+        // Colour images at stride 2 have their pixels at a distance known at compile time.
+        match layer.window.stride * layer.image[2] {
+            6 => product::<S, 6>(layer, from, &rows, &panels, weights, arena),
+            _ => product::<S, 0>(layer, from, &rows, &panels, weights, arena),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn product<S: Simd, const STEP: usize>(
+    layer: &Stem,
+    from: usize,
+    rows: &Rows,
+    panels: &Columns,
+    weights: *const f32,
+    arena: *mut f32,
+) {
     let channels = layer.image[2];
     let line = layer.line_pixels() * channels;
     let left = Lines::<STEP> {
@@ -132,11 +138,10 @@ unsafe fn strip<S: Simd, const STEP: usize>(layer: &Stem, rows: Rows, weights: *
     let section = unsafe { weights.add(layer.weights) };
     let inputs = layer.window.size * layer.window.size * channels;
     let product = Product { section, inputs, output: &layer.output, arena };
-    let start = rows.start;
     // SAFETY: the line buffer holds the lines of these rows.
     unsafe {
-        product.run::<S, _>(&rows, layer.output.width, |y| Lines::<STEP> {
-            first: left.first.wrapping_add((y - start) * layer.window.stride * line),
+        product.run::<S, _>(rows, panels, layer.output.width, |y| Lines::<STEP> {
+            first: left.first.wrapping_add((y - from) * layer.window.stride * line),
             ..left
         });
     }

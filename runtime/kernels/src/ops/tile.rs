@@ -10,7 +10,7 @@
 //!
 //! What the left operand is differs by layer (pixels of a map, image lines, windows of a map): the [`Left`] trait.
 
-use super::Rows;
+use super::{Columns, Rows};
 use crate::layout::{ALIGN, BLOCK, Map, PANEL, Section, padded, panel_width};
 use crate::simd::Simd;
 
@@ -173,7 +173,7 @@ pub(crate) struct Product<'l> {
 }
 
 impl Product<'_> {
-    /// Computes `pixels` pixels of each row of `rows`, from the left operands that `left` gives: panels outside, rows
+    /// Computes some panels of `pixels` pixels of each row of `rows`, from the left operands that `left` gives: panels outside, rows
     /// inside, so that a panel stays in the cache. Columns of a panel go in groups of two vectors, one, or a half.
     ///
     /// # Safety
@@ -183,11 +183,12 @@ impl Product<'_> {
     pub(crate) unsafe fn run<S: Simd, L: Left>(
         &self,
         rows: &Rows,
+        panels: &Columns,
         pixels: usize,
         left: impl Fn(usize) -> L + Copy,
     ) {
-        let outputs = padded(self.output.channels);
-        let mut first = 0;
+        let outputs = padded(self.output.channels).min(panels.end * PANEL);
+        let mut first = panels.start * PANEL;
         while first < outputs {
             let left_over = (outputs - first).min(PANEL - first % PANEL);
             // SAFETY: passed on; the group's columns are inside the panel's width.
