@@ -74,6 +74,13 @@ impl Quantised {
         pixels.iter().map(|&pixel| i16::from(pixel) + least).collect()
     }
 
+    /// Numbers as the photo's bytes that stand for those nearest to them.
+    pub fn pixels(&self, numbers: &[f32]) -> Vec<u8> {
+        let Affine { scale, zero } = self.input;
+        let first = (zero - self.integers.range()[0]) as f32;
+        numbers.iter().map(|number| ((number / scale).round() + first).clamp(0.0, 255.0) as u8).collect()
+    }
+
     /// The probabilities of scores; the scores themselves where the file ends in them.
     pub fn probabilities(&self, scores: &[i16]) -> Vec<i16> {
         let Some(softmax) = &self.softmax else { return scores.to_vec() };

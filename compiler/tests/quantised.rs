@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use mobilenet_compiler::compile::{Compiled, Request, compile};
-use mobilenet_compiler::interpret::{QuantisedReference, QuantisedValue};
+use mobilenet_compiler::interpret::{ExpectedValue, QuantisedReference, QuantisedValue, first_difference};
 use mobilenet_compiler::quantised::Quantised;
 use mobilenet_compiler::weights;
 use serde_json::Value;
@@ -77,12 +77,11 @@ impl Subject {
 }
 
 impl Case {
-    /// What each operator is expected to give, those that only reshape left out: its name and its hash.
-    fn layers(&self) -> Vec<(&str, &str)> {
+    /// What each operator is expected to give.
+    fn layers(&self) -> Vec<ExpectedValue> {
         let layers = self.expected["layers"].as_array().unwrap().iter();
-        let layers =
-            layers.map(|layer| (layer["op"].as_str().unwrap(), layer["sha256_16"].as_str().unwrap()));
-        layers.filter(|(op, _)| *op != "RESHAPE").collect()
+        let text = |layer: &Value, key: &str| layer[key].as_str().unwrap().to_string();
+        layers.map(|l| ExpectedValue { op: text(l, "op"), sha256_16: text(l, "sha256_16") }).collect()
     }
 
     fn bytes(&self, key: &str) -> Vec<i16> {
@@ -90,11 +89,9 @@ impl Case {
     }
 }
 
-fn assert_layers(what: &str, found: &[QuantisedValue], expected: &[(&str, &str)]) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (found, (op, hash)) in found.iter().zip(expected) {
-        assert_eq!(found.sha256_16(), *hash, "{what}: {op} `{}`", found.name);
-    }
+fn assert_layers(what: &str, found: &[QuantisedValue], expected: &[ExpectedValue]) {
+    let name = first_difference(found, expected).map(|value| value.name.as_str());
+    assert_eq!(name, None, "{what}: the first layer to differ");
 }
 
 #[test]
@@ -105,17 +102,37 @@ fn every_layer_of_published_models() {
         for case in &subject.cases {
             let what = format!("{}, {}", subject.name, case.photo);
             let values = QuantisedReference::new(graph, quantised).values(&case.pixels).unwrap();
-            let expected = case.layers();
-            // The first value is the input; the graph ends before the softmax.
-            let (softmax, layers) = expected.split_last().unwrap();
-            assert_layers(&what, &values[1..], layers);
-            let scores = &values.last().unwrap().data;
+            // The input, a convolution, thirteen blocks of two layers each, pooling, the classifier; no softmax.
+            assert_eq!(values.len(), 30, "{what}");
+            assert_layers(&what, &values, &case.layers());
+            let scores = &values[29].data;
             assert_eq!(*scores, case.bytes("logits"), "{what}");
-            assert_eq!(quantised.probabilities(scores), case.bytes("output"), "{what}: {}", softmax.0);
+            assert_eq!(quantised.probabilities(scores), case.bytes("output"), "{what}");
         }
         // Before any pass, softmax included.
         let case = &subject.cases[0];
         let values = QuantisedReference::new(raw, quantised).values(&case.pixels).unwrap();
-        assert_layers(subject.name, &values[1..], &case.layers());
+        assert_eq!(values.len(), 31, "{}", subject.name);
+        assert_layers(subject.name, &values, &case.layers());
     }
+}
+
+#[test]
+fn the_first_layer_that_differs_is_found() {
+    let subject = &Subject::all()[0];
+    let case = &subject.cases[0];
+    let mut quantised = subject.quantised().clone();
+    let layer = quantised.layers.get_mut("conv_pw_3").unwrap();
+    layer.bias[0] += 1 << 10;
+    let values = QuantisedReference::new(&subject.compiled.graph, &quantised).values(&case.pixels).unwrap();
+    let found = first_difference(&values, &case.layers()).map(|value| value.name.as_str());
+    assert_eq!(found, Some("conv_pw_3"));
+}
+
+#[test]
+fn photos_of_another_size_are_refused() {
+    let subject = &Subject::all()[0];
+    let found = QuantisedReference::new(&subject.compiled.graph, subject.quantised()).run(&[0; 7]);
+    let found = found.unwrap_err().to_string();
+    assert_eq!(found, "the input has 7 bytes, the network takes 128x128x3");
 }

@@ -11,6 +11,7 @@ mod output;
 mod pack;
 mod progress;
 mod run;
+mod scores;
 mod table;
 mod tensor;
 mod weights;

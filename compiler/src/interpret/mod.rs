@@ -11,5 +11,5 @@ mod quantised;
 mod reference;
 
 pub use plan::Interpreter;
-pub use quantised::{QuantisedReference, QuantisedValue};
+pub use quantised::{ExpectedValue, QuantisedReference, QuantisedValue, first_difference};
 pub use reference::{Reference, Value};

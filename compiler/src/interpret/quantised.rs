@@ -32,6 +32,15 @@ pub struct QuantisedReference<'g> {
     quantised: &'g Quantised,
 }
 
+/// What is expected of a layer: its operator, and the hash of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedValue {
+    /// The operator, as TensorFlow Lite calls it.
+    pub op: String,
+    /// The hash, as of [`QuantisedValue::sha256_16`].
+    pub sha256_16: String,
+}
+
 type Loops = fn(&Sizes, &Window, Bytes<'_>, Bytes<'_>, &mut [i32]);
 
 impl QuantisedValue {
@@ -41,6 +50,17 @@ impl QuantisedValue {
         let bytes: Vec<u8> = self.data.iter().map(|&value| value as u8).collect();
         Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// The first layer that does not give what is expected of it, if there is one; `values` begin with the input, which nothing
+/// is expected of. Operators that only reshape are passed over, and so are expectations beyond the last value.
+pub fn first_difference<'v>(
+    values: &'v [QuantisedValue],
+    expected: &[ExpectedValue],
+) -> Option<&'v QuantisedValue> {
+    let expected = expected.iter().filter(|expected| expected.op != "RESHAPE" && expected.op != "SQUEEZE");
+    let mut pairs = values.iter().skip(1).zip(expected);
+    pairs.find(|(value, expected)| value.sha256_16() != expected.sha256_16).map(|(value, _)| value)
 }
 
 impl<'g> QuantisedReference<'g> {
