@@ -155,12 +155,12 @@ impl<'g> QuantisedReference<'g> {
     ) -> Result<QuantisedValue> {
         let layer = self.quantised.layer(&params.layer)?;
         let sizes = Sizes { input: input.shape.array(), output: to.array() };
-        let QuantisedLayer { kernel, kernel_zero, bias, multipliers, input: from, output, clamp } = layer;
+        let QuantisedLayer { kernel, kernel_zero, bias, factors, input: from, output, clamp } = layer;
         let mut sums: Vec<i32> = (0..to.height * to.width).flat_map(|_| bias.iter().copied()).collect();
         let values = Bytes { values: &input.data, zero: from.zero };
         loops(&sizes, window, values, Bytes { values: &kernel.data, zero: *kernel_zero }, &mut sums);
         let mut data = vec![0; sums.len()];
-        reference::requantise(&sums, multipliers, output.zero, *clamp, &mut data);
+        reference::requantise(&sums, factors, output.zero, *clamp, &mut data);
         Ok(QuantisedValue { name: params.layer.clone(), shape: to, data })
     }
 }

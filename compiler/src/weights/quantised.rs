@@ -3,7 +3,7 @@
 //! A map's byte `q` stands for `(q - zero) * scale`. A layer sums `(x - input zero) * (w - kernel zero)` and the bias in
 //! 32 bits, multiplies by a real factor, adds the output's zero point, and clamps.
 
-use mobilenet_kernels::fixed::Multiplier;
+use mobilenet_kernels::fixed::Factor;
 
 use super::Tensor;
 
@@ -36,7 +36,7 @@ pub struct QuantisedLayer {
     pub bias: Vec<i32>,
     /// What sums are multiplied with, one an output: input scale * kernel scale / output scale, rounded as the file's
     /// operator does it.
-    pub multipliers: Vec<Multiplier>,
+    pub factors: Vec<Factor>,
     /// The input.
     pub input: Affine,
     /// The output.

@@ -1,6 +1,7 @@
 //! What integer arithmetic needs of TensorFlow Lite files.
 
 use mobilenet_compiler::weights::{Affine, Integers, Quantised, read};
+use mobilenet_kernels::fixed::{Factor, Multiplier};
 
 use crate::tflite::{
     AVERAGE_POOL, CONV, FULLY_CONNECTED, I8, I32, MEAN, RESHAPE, SOFTMAX, Scale, U8, Writer,
@@ -108,7 +109,7 @@ fn unsigned_bytes_scaled_by_tensor() {
     assert_eq!(conv.bias, [-1, 0, 1]);
     // ReLU6: 0 is 10, 6 is 130.
     assert_eq!(conv.clamp, [10, 130]);
-    assert_eq!(conv.multipliers.len(), 3);
+    assert_eq!(conv.factors.len(), 3);
     assert_eq!(dense.bias, [0, 0]);
     assert_eq!((dense.clamp, dense.output), ([0, 255], Affine { scale: 0.1, zero: 7 }));
     assert_eq!(quantised.output(), Affine { scale: 1.0 / 256.0, zero: 0 });
@@ -118,12 +119,15 @@ fn unsigned_bytes_scaled_by_tensor() {
 fn signed_bytes_scaled_by_channel() {
     let quantised = File::signed().read().unwrap();
     assert_eq!((quantised.integers, quantised.output().zero), (Integers::I8, -128));
-    let [conv, _] = &quantised.layers[..] else { panic!("two layers") };
+    let [conv, dense] = &quantised.layers[..] else { panic!("two layers") };
     assert_eq!(conv.kernel.data[..4], [0, 72, -112, 4]);
     assert_eq!(conv.clamp, [-128, 127]);
     // 0.5 * 0.02 / 0.05 is 0.2; the third channel's factor is too small to make any difference.
-    assert_eq!(conv.multipliers[0].exponent, -2);
-    assert_eq!(conv.multipliers[2].factor, 0);
+    assert!(matches!(conv.factors[0], Factor::Fixed(Multiplier { exponent: -2, .. })));
+    assert_eq!(conv.factors[2], Factor::Fixed(Multiplier::ZERO));
+    // Dense layers compute with doubles.
+    let factor = f64::from(0.05f32) * f64::from(0.01f32) / f64::from(0.1f32);
+    assert_eq!(dense.factors, [Factor::Double(factor); 2]);
 }
 
 #[test]

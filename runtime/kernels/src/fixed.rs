@@ -1,7 +1,8 @@
 //! Fixed-point arithmetic as TensorFlow Lite's reference kernels do it, bit for bit.
 //!
 //! A real factor becomes a 31-bit integer and a power of two ([`Multiplier`]); a product is rounded twice, first to 32
-//! bits ([`high_multiply`]), then by the power of two ([`shift_right`]). Softmax computes its exponentials and its
+//! bits ([`high_multiply`]), then by the power of two ([`shift_right`]). So convolutions do it; dense layers multiply
+//! doubles and round once ([`Factor`] is either). Softmax computes its exponentials and its
 //! quotient with these alone, so that its bytes are the same on every machine.
 
 /// A real factor: `factor * 2^(exponent - 31)`, with `factor` in `2^30..2^31`, or 0 for one that is negligible.
@@ -40,6 +41,30 @@ impl Multiplier {
         let left = if self.exponent > 0 { self.exponent } else { 0 };
         let product = high_multiply(sum.wrapping_shl(left as u32), self.factor);
         shift_right(product, left - self.exponent)
+    }
+}
+
+/// What sums are multiplied with, and how the product is rounded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Factor {
+    /// As convolutions do it: twice, in fixed point.
+    Fixed(Multiplier),
+    /// As dense layers do it: once, from a double to the nearest integer, ties away from zero.
+    Double(f64),
+}
+
+impl Factor {
+    /// The product with a sum, rounded.
+    pub fn apply(self, sum: i32) -> i32 {
+        match self {
+            Factor::Fixed(multiplier) => multiplier.apply(sum),
+            Factor::Double(factor) => {
+                let product = f64::from(sum) * factor;
+                let whole = product as i32;
+                let rest = product - f64::from(whole);
+                whole.saturating_add(i32::from(rest >= 0.5) - i32::from(rest <= -0.5))
+            }
+        }
     }
 }
 
@@ -210,6 +235,22 @@ mod tests {
     }
 
     #[test]
+    fn doubles_are_rounded_once() {
+        for (factor, sum, expected) in [
+            (0.5, 3, 2),
+            (0.5, -3, -2),
+            (0.5, 1, 1),
+            (0.499_999_999_999_999_94, 1, 0),
+            (0.25, -7, -2),
+            (1e-3, 1499, 1),
+            (128.0, i32::MIN, i32::MIN),
+            (128.0, i32::MAX, i32::MAX),
+        ] {
+            assert_eq!(Factor::Double(factor).apply(sum), expected, "{sum} * {factor}");
+        }
+    }
+
+    #[test]
     fn fixed_point_functions_are_what_they_are_called() {
         for i in 0..=320 {
             let x = -f64::from(i) / 10.0;
@@ -220,6 +261,43 @@ mod tests {
             let x = f64::from(i) / 1000.0;
             let found = f64::from(reciprocal_of_one_plus((x * 2f64.powi(31)) as i32)) / 2f64.powi(31);
             assert!((found - 1.0 / (1.0 + x)).abs() < 1e-8, "1 / (1 + {x}) = {found}");
+        }
+    }
+
+    /// Classes, scale, beta, and the FNV-1a hash of what LiteRT 2.3.0 gives with its reference kernels for eight vectors of
+    /// pseudo-random bytes, unsigned and signed alike.
+    const PUBLISHED: [(usize, f32, f32, u64); 10] = [
+        (1001, 0.1, 1.0, 0xccfd_8a77_a11a_05c8),
+        (1001, 0.0625, 1.0, 0xaf28_04fc_0018_d0fe),
+        (1001, 0.02, 1.0, 0xc676_c602_e6b0_7823),
+        (1001, 0.3, 0.5, 0xc373_f8a6_5994_aeb3),
+        (10, 0.05, 1.0, 0x5ac7_c280_1727_ef5d),
+        (2, 0.01, 1.0, 0xf5e3_00a4_836f_5629),
+        (3, 1.5, 1.0, 0xa73c_0ba9_d9d9_1699),
+        (1001, 0.004, 2.0, 0x845e_6c8f_ff26_0892),
+        (7, 40.0, 1.0, 0xcf5a_99b4_9407_df91),
+        (1000, 0.198_635_46, 1.0, 0xb012_a44c_1557_1db9),
+    ];
+
+    #[test]
+    fn softmax_as_published() {
+        for (classes, scale, beta, expected) in PUBLISHED {
+            let softmax = Softmax::new(scale, beta).unwrap();
+            let mut hash = 0xcbf2_9ce4_8422_2325u64;
+            for seed in 0..8u64 {
+                let mut state = seed;
+                let mut random = || {
+                    state =
+                        state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    (state >> 56) as u8
+                };
+                let mut bytes: Vec<u8> = (0..classes).map(|_| random()).collect();
+                softmax.apply(&mut bytes);
+                hash = bytes
+                    .iter()
+                    .fold(hash, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+            }
+            assert_eq!(hash, expected, "{classes} classes, scale {scale}, beta {beta}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! same: quantisation that makes no sense, and operators whose integer arithmetic is not known here. Both are told all
 //! at once to whoever asks for integers.
 
-use mobilenet_kernels::fixed::Multiplier;
+use mobilenet_kernels::fixed::{Factor, Multiplier};
 
 use super::schema::{Code, Model, Operator, Quantisation, Tensor, Type};
 use crate::error::{Complaint, Report, Result};
@@ -151,9 +151,9 @@ impl Reading<'_> {
         let scales = outputs.and_then(|outputs| report.absorb(self.scales(outputs)));
         let (input, output, kernel) = (input?, output?, kernel?);
         let (scales, kernel_zero) = scales?;
-        let multipliers = report.absorb(self.multipliers(&scales, input, output, outputs?))?;
+        let factors = report.absorb(self.factors(&scales, input, output, outputs?))?;
         let clamp = clamp(activation, output, self.integers);
-        Some(QuantisedLayer { kernel, kernel_zero, bias: bias?, multipliers, input, output, clamp })
+        Some(QuantisedLayer { kernel, kernel_zero, bias: bias?, factors, input, output, clamp })
     }
 
     fn fault<T>(&self, tensor: &Tensor<'_>, what: &str) -> Result<T> {
@@ -228,33 +228,25 @@ impl Reading<'_> {
         report.into_result((scale.clone(), zero as i32))
     }
 
-    /// One multiplier an output. Convolutions of signed bytes multiply the scales as doubles; of unsigned ones, and dense
-    /// layers with one scale, as floats.
-    fn multipliers(
-        &self,
-        scales: &[f32],
-        input: Affine,
-        output: Affine,
-        outputs: usize,
-    ) -> Result<Vec<Multiplier>> {
+    /// One factor an output. Convolutions of unsigned bytes multiply the scales as floats, all others as doubles.
+    fn factors(&self, scales: &[f32], input: Affine, output: Affine, outputs: usize) -> Result<Vec<Factor>> {
         let Operands { kernel, code, .. } = *self.operands;
-        let as_floats = self.integers == Integers::U8 || code == Code::FullyConnected && scales.len() == 1;
-        let multiplier = |scale: f32| {
-            let product = match as_floats {
-                true => f64::from(input.scale * scale),
-                false => f64::from(input.scale) * f64::from(scale),
+        let factor = |scale: f32| {
+            let product = match (code, self.integers) {
+                (Code::Conv | Code::Depthwise, Integers::U8) => f64::from(input.scale * scale),
+                _ => f64::from(input.scale) * f64::from(scale),
             };
             let factor = product / f64::from(output.scale);
             // Larger ones make 32 bits overflow. Channels that are always 0 may have tiny ones.
-            let multiplier = Multiplier::new(factor).filter(|multiplier| multiplier.exponent <= 8);
-            multiplier.map_or_else(
-                || self.fault(kernel, &format!("scales sums by {factor:e}, which cannot be meant")),
-                Ok,
-            )
+            match Multiplier::new(factor).filter(|multiplier| multiplier.exponent <= 8) {
+                None => self.fault(kernel, &format!("scales sums by {factor:e}, which cannot be meant")),
+                Some(_) if code == Code::FullyConnected => Ok(Factor::Double(factor)),
+                Some(multiplier) => Ok(Factor::Fixed(multiplier)),
+            }
         };
         match scales {
-            [scale] => Ok(vec![multiplier(*scale)?; outputs]),
-            scales => scales.iter().copied().map(multiplier).collect(),
+            [scale] => Ok(vec![factor(*scale)?; outputs]),
+            scales => scales.iter().copied().map(factor).collect(),
         }
     }
 }

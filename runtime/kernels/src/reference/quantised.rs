@@ -1,10 +1,10 @@
-//! The same loops over bytes, as TensorFlow Lite's reference kernels run them: sums in 32 bits, then two roundings.
+//! The same loops over bytes, as TensorFlow Lite's reference kernels run them: sums in 32 bits, then rounded.
 //!
 //! Bytes are held as `i16`, because they may be signed or not. Where a window looks over the border, it sees the byte
 //! that stands for 0, which adds nothing.
 
 use super::{Sizes, taps};
-use crate::fixed::Multiplier;
+use crate::fixed::Factor;
 use crate::layout::Window;
 
 /// Bytes and the one among them that stands for 0.
@@ -49,10 +49,10 @@ pub fn depthwise(sizes: &Sizes, window: &Window, input: Bytes<'_>, kernel: Bytes
 }
 
 /// Sums as bytes: multiplied by channel, moved by the output's zero point, clamped.
-pub fn requantise(sums: &[i32], multipliers: &[Multiplier], zero: i32, clamp: [i32; 2], out: &mut [i16]) {
-    let channels = multipliers.len();
+pub fn requantise(sums: &[i32], factors: &[Factor], zero: i32, clamp: [i32; 2], out: &mut [i16]) {
+    let channels = factors.len();
     for (i, (out, &sum)) in out.iter_mut().zip(sums).enumerate() {
-        let value = multipliers[i % channels].apply(sum).saturating_add(zero);
+        let value = factors[i % channels].apply(sum).saturating_add(zero);
         *out = value.max(clamp[0]).min(clamp[1]) as i16;
     }
 }
