@@ -27,6 +27,7 @@ pub mod build;
 pub mod codegen;
 pub mod compile;
 pub mod cost;
+pub mod epilogue;
 pub mod error;
 pub mod family;
 pub mod files;

@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(turned, Tensor { shape: vec![3, 2], data: vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0] });
         let unit = tensor.clone().reshaped(vec![2, 1, 3]);
         assert_eq!(unit.transposed(&[2, 0]), turned);
-        let empty = Tensor { shape: vec![0, 3], data: vec![] };
+        let empty = Tensor { shape: vec![0, 3], data: Vec::<f32>::new() };
         assert_eq!(empty.transposed(&[1, 0]).shape, [3, 0]);
     }
 }
