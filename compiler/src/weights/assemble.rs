@@ -70,6 +70,7 @@ pub(super) fn assemble(format: &'static str, tensors: Vec<Named>) -> Result<Weig
         missing,
         unused,
         padding: None,
+        quantised: None,
     })
 }
 
