@@ -1,7 +1,9 @@
 //! `mnetc`, the command line of the MobileNet compiler.
 #![forbid(unsafe_code)]
 
+mod agree;
 mod args;
+mod bench;
 mod compile;
 mod engine;
 mod graph;
@@ -11,6 +13,7 @@ mod output;
 mod pack;
 mod progress;
 mod run;
+mod scores;
 mod table;
 mod tensor;
 mod weights;
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Graph(args) => graph::graph(&args),
         Command::Compile(args) => compile::compile(&args),
         Command::Run(args) => run::run(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Weights { file, json } => weights::weights(&file, json),
         Command::Pack { model, labels, output } => pack::pack(&model, labels.as_deref(), &output),
     };

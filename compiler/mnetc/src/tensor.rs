@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mobilenet_compiler::files::write_file;
-use npyz::{NpyFile, WriterBuilder};
+use npyz::{AutoSerialize, NpyFile, WriterBuilder};
 
 use crate::Failure;
 
@@ -53,7 +53,7 @@ impl Tensor {
 }
 
 /// Writes one row of values as `.npy`, beside the file and then in its place.
-pub(crate) fn write_row(path: &Path, values: &[f32]) -> Result<(), Failure> {
+pub(crate) fn write_row<T: AutoSerialize + Copy>(path: &Path, values: &[T]) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::input(format!("{}: {error}", path.display()));
     let mut bytes = Vec::new();
     let mut writer = npyz::WriteOptions::new()

@@ -47,3 +47,12 @@ pub(super) const PACK: &str = "\
 Examples:
   mnetc pack --weights model.safetensors -o model.mnw
   mnetc pack specs/mine.yaml --weights mine.h5 --labels names.txt -o mine.mnw";
+
+pub(super) const BENCH: &str = "\
+Examples:
+  mnetc bench                                              the sixteen named models
+  mnetc bench 1.0_MobileNet_baseline --layers
+  mnetc bench 0.25_MobileNet_tiny --isa avx2 --engine interpreter
+  mnetc bench mobilenet_v1 --alpha 0.35 --rho 96 --threads 2 --json
+
+Without --weights, weights are drawn from a seed. Outputs are compared with the reference before anything is timed. Models take turns of a few milliseconds, so that whatever else the machine does hits all alike: compare within one call rather than between two. One image is run at a time; N threads share the work of each layer, and the peak is then that of N threads. Layers are timed by walking the plan, with the kernels that compiled code calls.";
