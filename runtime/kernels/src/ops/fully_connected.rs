@@ -3,11 +3,8 @@
 
 use super::Columns;
 use crate::layer::FullyConnected;
-use crate::layout::{ALIGN, HALF_BLOCK, PANEL, Section, panel_width};
+use crate::layout::{ALIGN, PANEL, Section, panel_width};
 use crate::simd::Simd;
-
-/// Rows of a panel taken together.
-const TURNS: usize = 4;
 
 /// Weights that cannot all be in a second-level cache are asked for this many `f32`s before they are read.
 const AHEAD: usize = 4096;
@@ -47,11 +44,16 @@ pub(crate) unsafe fn fully_connected<S: Simd>(
                     bias: bias.add(first),
                     output: output.add(first),
                 };
-                column += if const { 2 * S::LANES <= HALF_BLOCK } || width - column >= 2 * S::LANES {
-                    group.multiply::<S, 2>();
-                    2 * S::LANES
+                // A whole panel at once is one stream of weights; eight accumulators keep additions apart.
+                column += if width == PANEL {
+                    match S::LANES {
+                        16 => group.multiply::<S, 2, 4>(),
+                        8 => group.multiply::<S, 4, 2>(),
+                        _ => group.multiply::<S, 8, 1>(),
+                    }
+                    PANEL
                 } else {
-                    group.multiply::<S::Half, 1>();
+                    group.multiply::<S::Half, 1, 4>();
                     S::Half::LANES
                 };
             }
@@ -73,8 +75,9 @@ struct Group {
 }
 
 impl Group {
+    /// NV vectors of outputs, TURNS rows of the panel together.
     #[inline(always)]
-    unsafe fn multiply<S: Simd, const NV: usize>(self) {
+    unsafe fn multiply<S: Simd, const NV: usize, const TURNS: usize>(self) {
         // SAFETY: input, weights, bias and output are there for all inputs and NV vectors; prefetches do not fault.
         unsafe {
             let mut sums = [[S::splat(0.0); NV]; TURNS];
@@ -88,9 +91,10 @@ impl Group {
             for k in whole..self.inputs {
                 self.row::<S, NV>(k, &mut sums[0]);
             }
-            for v in 0..NV {
-                let [a, b, c, d] = sums.map(|sums| sums[v]);
-                S::store(self.output.add(v * S::LANES), S::add(S::add(a, b), S::add(c, d)));
+            let [first, others @ ..] = &sums[..] else { return };
+            for (v, &sum) in first.iter().enumerate() {
+                let sum = others.iter().fold(sum, |sum, other| S::add(sum, other[v]));
+                S::store(self.output.add(v * S::LANES), sum);
             }
         }
     }
