@@ -151,7 +151,7 @@ mod tests {
         assert!(Tensor::new(vec![], vec![1.0]).is_some());
         assert!(Tensor::new(vec![2, 1], vec![1.0, 2.0]).is_some());
         assert!(Tensor::new(vec![2], vec![1.0]).is_none());
-        assert!(Tensor::new(vec![0, usize::MAX, 2], vec![]).is_none());
+        assert!(Tensor::<f32>::new(vec![0, usize::MAX, 2], vec![]).is_none());
     }
 
     #[test]
