@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Run a model on photos, or on tensors
     #[command(after_help = examples::RUN)]
     Run(RunArgs),
+    /// Compiled code against interpreter against reference, layer by layer, and against expected outputs
+    #[command(after_help = examples::VERIFY)]
+    Verify(VerifyArgs),
     /// How long models take, and what share of the processor's peak that is
     #[command(after_help = examples::BENCH)]
     Bench(BenchArgs),
@@ -155,6 +158,23 @@ pub(crate) struct RunArgs {
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Outputs to compare with: a folder of MODEL.json and MODEL/PHOTO.logits.npy, or one of PHOTO.logits.npy
+    #[arg(long, value_name = "DIR")]
+    pub(crate) expected: Option<PathBuf>,
+    /// The inputs of those outputs [default: where MODEL.json says, from the folder above on]
+    #[arg(long, value_name = "DIR", requires = "expected")]
+    pub(crate) inputs: Option<PathBuf>,
+    /// An instruction set, in place of all that the processor has
+    #[arg(long, value_parser = values::isa())]
+    pub(crate) isa: Option<Isa>,
 }
 
 /// Arguments of `bench`.

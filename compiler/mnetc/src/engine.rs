@@ -237,6 +237,11 @@ fn make_compiled(compiled: &Compiled) -> Option<Make> {
     None
 }
 
+/// Whether this program has code for a model.
+pub(crate) fn is_compiled(compiled: &Compiled) -> bool {
+    make_compiled(compiled).is_some()
+}
+
 fn native<N: Network>(weights: Weights, isa: Isa, threads: NonZeroUsize) -> Result<Box<dyn Run>, Failure> {
     use mobilenet_kernels::network::Array;
     let model = Model::<N>::new(weights)?.with_isa(isa)?;

@@ -14,8 +14,10 @@ mod pack;
 mod progress;
 mod run;
 mod scores;
+mod seed;
 mod table;
 mod tensor;
+mod verify;
 mod weights;
 
 use std::process::ExitCode;
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Graph(args) => graph::graph(&args),
         Command::Compile(args) => compile::compile(&args),
         Command::Run(args) => run::run(&args),
+        Command::Verify(args) => verify::verify(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Weights { file, json } => weights::weights(&file, json),
         Command::Pack { model, labels, output } => pack::pack(&model, labels.as_deref(), &output),

@@ -12,11 +12,11 @@ use mobilenet_kernels::{Isa, Kernels};
 use serde_json::{Value, json};
 
 use super::measure::Times;
-use super::{image, milliseconds, percent};
-use crate::Failure;
+use super::{milliseconds, percent};
 use crate::output::bytes;
 use crate::table::Column::{Left, Right};
 use crate::table::Table;
+use crate::{Failure, seed};
 
 /// Runs of a plan whose steps are timed, and how long that may take.
 const RUNS: usize = 30;
@@ -50,7 +50,7 @@ fn time(compiled: &Compiled, plan: Plan, isa: Isa, threads: NonZeroUsize) -> Res
     };
     let mut layers: Vec<Layer> = plan.steps.iter().map(|step| layer(compiled, &plan, step)).collect();
     let mut interpreter = Interpreter::new(plan, tensors, kernels)?.with_threads(threads);
-    let image = image(compiled);
+    let image = seed::image(compiled);
     interpreter.run(Image::Tensor(&image))?;
     let start = Instant::now();
     for _ in 0..RUNS {

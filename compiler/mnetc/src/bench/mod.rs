@@ -4,11 +4,9 @@ mod layers;
 mod measure;
 
 use indicatif::ProgressBar;
-use mobilenet_compiler::compile::{Compiled, compile};
+use mobilenet_compiler::compile::Compiled;
 use mobilenet_compiler::interpret::{Interpreter, Reference};
-use mobilenet_compiler::ir::Shape;
 use mobilenet_compiler::names::Catalogue;
-use mobilenet_compiler::seeded;
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::{Isa, Kernels};
 use serde_json::{Value, json};
@@ -18,12 +16,9 @@ use crate::args::{BenchArgs, Precision};
 use crate::engine::{Engine, Runner};
 use crate::table::Column::{Left, Right};
 use crate::table::Table;
-use crate::{Failure, output, progress};
+use crate::{Failure, output, progress, seed};
 use layers::Layers;
 use measure::{Contestant, Times, measure};
-
-/// Of weights and images.
-const SEED: u64 = 1;
 
 /// Measures models.
 pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
@@ -76,25 +71,14 @@ fn models(args: &BenchArgs) -> Result<Vec<Compiled>, Failure> {
         }
         (models, _) => models.iter().cloned().map(Some).collect(),
     };
-    let model = |name: &Option<String>| {
-        let mut compiled = compile(&args.overrides.request(name.as_deref(), weights.as_ref()))?;
-        if compiled.tensors.is_none() {
-            compiled.tensors = Some(seeded::tensors(&compiled.graph, SEED));
-        }
-        Ok(compiled)
-    };
+    let model =
+        |name: &Option<String>| seed::compiled(&args.overrides.request(name.as_deref(), weights.as_ref()));
     names.iter().map(model).collect()
-}
-
-/// A seeded picture for a model.
-fn image(compiled: &Compiled) -> Vec<f32> {
-    let [height, width, channels] = compiled.plan.input;
-    seeded::image(Shape::new(height, width, channels), SEED)
 }
 
 /// Compares what is to be measured with the reference, and the reference with kernels.
 fn check(compiled: &Compiled, runner: &Runner<'_>, args: &BenchArgs) -> Result<(), Failure> {
-    let image = image(compiled);
+    let image = seed::image(compiled);
     let (Some(tensors), Some(kernels)) = (&compiled.tensors, Kernels::new(runner.isa)) else {
         return Err(Failure::input("the model has no weights"));
     };
@@ -116,7 +100,7 @@ fn time(models: &[Compiled], runners: &[Runner<'_>], args: &BenchArgs) -> Result
     };
     let mut contestants: Vec<Contestant<'_>> = Vec::new();
     for (compiled, runner) in models.iter().zip(runners) {
-        let (mut engine, image) = (runner.start(args.how.threads)?, image(compiled));
+        let (mut engine, image) = (runner.start(args.how.threads)?, seed::image(compiled));
         contestants.push(Box::new(move || engine.logits(Image::Tensor(&image)).map(|_| ())));
     }
     let kernels = runners.first().and_then(|runner| Kernels::new(runner.isa)).unwrap_or(Kernels::best());
