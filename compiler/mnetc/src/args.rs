@@ -140,7 +140,7 @@ pub(crate) struct RunArgs {
     /// A tensor in place of photos: F.npy (f32, normalised) or F.u8 (raw bytes)
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// Writes the output, one row of f32
+    /// Writes the output, one row: f32, or a quantised model's own bytes
     #[arg(long, value_name = "F.npy")]
     pub(crate) output: Option<PathBuf>,
     /// The values before softmax
@@ -218,4 +218,6 @@ pub(crate) struct How {
 pub(crate) enum Precision {
     /// 32-bit floats; 8-bit weights are widened
     F32,
+    /// The bytes of a quantised .tflite, computed exactly as TensorFlow Lite's reference kernels do
+    Int8,
 }

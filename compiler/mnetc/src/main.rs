@@ -13,6 +13,7 @@ mod output;
 mod pack;
 mod progress;
 mod run;
+mod scores;
 mod seed;
 mod table;
 mod tensor;

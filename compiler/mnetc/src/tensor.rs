@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use mobilenet_compiler::files::write_file;
-use npyz::{NpyFile, WriterBuilder};
+use npyz::{AutoSerialize, NpyFile, WriterBuilder};
 
 use crate::Failure;
 
@@ -71,7 +71,7 @@ fn failed(path: &Path, what: &dyn Display) -> Failure {
 }
 
 /// Writes one row of values as `.npy`, beside the file and then in its place.
-pub(crate) fn write_row(path: &Path, values: &[f32]) -> Result<(), Failure> {
+pub(crate) fn write_row<T: AutoSerialize + Copy>(path: &Path, values: &[T]) -> Result<(), Failure> {
     let failed = |error: std::io::Error| failed(path, &error);
     let mut bytes = Vec::new();
     let mut writer = npyz::WriteOptions::new()

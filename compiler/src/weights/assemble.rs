@@ -70,6 +70,7 @@ pub(super) fn assemble(format: &'static str, tensors: Vec<Named>) -> Result<Weig
         missing,
         unused,
         padding: None,
+        quantised: None,
     })
 }
 
@@ -99,6 +100,11 @@ impl Drafts {
             report.push(Complaint::new(format!("`{}` holds {} values, not floats", info.name, info.dtype)));
             return None;
         };
+        let misfit = format!("`{}` has {} values for shape {:?}", info.name, data.len(), info.shape);
+        let Some(tensor) = Tensor::new(info.shape, data) else {
+            report.push(Complaint::new(misfit));
+            return None;
+        };
         let at = *self.index.entry((slot, name.clone())).or_insert_with(|| {
             self.list.push(Draft { name, slot, layout, parts: BTreeMap::new() });
             self.list.len() - 1
@@ -110,7 +116,7 @@ impl Drafts {
         if let Some((other, _)) = draft.parts.get(&role) {
             report.push(Complaint::new(format!("`{other}` and `{}` are the same tensor by name", info.name)));
         } else {
-            draft.parts.insert(role, (info.name, Tensor { shape: info.shape, data }));
+            draft.parts.insert(role, (info.name, tensor));
         }
         None
     }

@@ -1,12 +1,15 @@
 //! Tensors as files hold them, widened to f32.
 
-/// A dense tensor, row-major, its values widened to f32.
+/// Many times what the largest MobileNet holds; a file may name one place of it in many tensors.
+pub(super) const MOST_VALUES: usize = 1 << 26;
+
+/// A dense tensor, row-major; its values are widened to f32, unless integers are asked for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tensor {
+pub struct Tensor<T = f32> {
     /// Extents, outermost first.
     pub shape: Vec<usize>,
     /// Values.
-    pub data: Vec<f32>,
+    pub data: Vec<T>,
 }
 
 /// What a file says about one of its tensors.
@@ -20,10 +23,16 @@ pub struct TensorInfo {
     pub dtype: &'static str,
 }
 
-impl Tensor {
+impl<T: Copy> Tensor<T> {
+    /// Values under a shape of as many. There is at least one: so no product of some of the extents overflows.
+    pub(super) fn new(shape: Vec<usize>, data: Vec<T>) -> Option<Tensor<T>> {
+        let volume = shape.iter().try_fold(1usize, |volume, &extent| volume.checked_mul(extent));
+        (volume == Some(data.len()) && !data.is_empty()).then_some(Tensor { shape, data })
+    }
+
     /// The tensor with its extents in another order: extent `i` of the result is extent `order[i]` of this one.
     /// Extents of 1 that `order` leaves out are dropped.
-    pub(super) fn transposed(&self, order: &[usize]) -> Tensor {
+    pub(super) fn transposed(&self, order: &[usize]) -> Tensor<T> {
         let mut strides = vec![1; self.shape.len()];
         for i in (1..self.shape.len()).rev() {
             strides[i - 1] = strides[i] * self.shape[i];
@@ -48,14 +57,54 @@ impl Tensor {
     }
 
     /// The same values under another shape of as many.
-    pub(super) fn reshaped(self, shape: Vec<usize>) -> Tensor {
+    pub(super) fn reshaped(self, shape: Vec<usize>) -> Tensor<T> {
         debug_assert_eq!(shape.iter().product::<usize>(), self.data.len());
         Tensor { shape, data: self.data }
     }
 }
 
+/// A type of floats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Float {
+    F16,
+    Bf16,
+    F32,
+    F64,
+}
+
+impl Float {
+    /// Its name, as printed.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Float::F16 => "f16",
+            Float::Bf16 => "bf16",
+            Float::F32 => "f32",
+            Float::F64 => "f64",
+        }
+    }
+
+    /// Bytes of a value.
+    pub(super) fn width(self) -> usize {
+        match self {
+            Float::F16 | Float::Bf16 => 2,
+            Float::F32 => 4,
+            Float::F64 => 8,
+        }
+    }
+
+    /// Little-endian values as f32.
+    pub(super) fn widened(self, bytes: &[u8]) -> Vec<f32> {
+        match self {
+            Float::F16 => bytes.as_chunks().0.iter().map(|&bytes| f16(bytes)).collect(),
+            Float::Bf16 => bytes.as_chunks().0.iter().map(|&bytes| bf16(bytes)).collect(),
+            Float::F32 => bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+            Float::F64 => bytes.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect(),
+        }
+    }
+}
+
 /// An IEEE half, little-endian.
-pub(super) fn f16(bytes: [u8; 2]) -> f32 {
+fn f16(bytes: [u8; 2]) -> f32 {
     let half = u32::from(u16::from_le_bytes(bytes));
     let sign = (half & 0x8000) << 16;
     let magnitude = half & 0x7fff;
@@ -68,7 +117,7 @@ pub(super) fn f16(bytes: [u8; 2]) -> f32 {
 }
 
 /// A bfloat16, little-endian: the upper half of an f32.
-pub(super) fn bf16(bytes: [u8; 2]) -> f32 {
+fn bf16(bytes: [u8; 2]) -> f32 {
     f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
 }
 
@@ -98,13 +147,19 @@ mod tests {
     }
 
     #[test]
+    fn shapes_that_fit() {
+        assert!(Tensor::new(vec![], vec![1.0]).is_some());
+        assert!(Tensor::new(vec![2, 1], vec![1.0, 2.0]).is_some());
+        assert!(Tensor::new(vec![2], vec![1.0]).is_none());
+        assert!(Tensor::<f32>::new(vec![0, usize::MAX, 2], vec![]).is_none());
+    }
+
+    #[test]
     fn transposes() {
         let tensor = Tensor { shape: vec![2, 3], data: vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0] };
         let turned = tensor.transposed(&[1, 0]);
         assert_eq!(turned, Tensor { shape: vec![3, 2], data: vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0] });
         let unit = tensor.clone().reshaped(vec![2, 1, 3]);
         assert_eq!(unit.transposed(&[2, 0]), turned);
-        let empty = Tensor { shape: vec![0, 3], data: vec![] };
-        assert_eq!(empty.transposed(&[1, 0]).shape, [3, 0]);
     }
 }

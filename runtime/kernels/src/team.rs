@@ -100,7 +100,7 @@ impl Team {
         shared.next.store(0, Ordering::Relaxed);
         let generation = shared.state.load(Ordering::Relaxed) / GENERATION + 1;
         // Sequentially consistent with going to sleep: either the sleeper sees the job, or this sees the sleeper.
-        shared.state.store(generation * GENERATION | OPEN, Ordering::SeqCst);
+        shared.state.store((generation * GENERATION) | OPEN, Ordering::SeqCst);
         if shared.sleepers.load(Ordering::SeqCst) > 0 {
             self.others.iter().map(JoinHandle::thread).for_each(Thread::unpark);
         }
@@ -118,7 +118,7 @@ impl Drop for Over<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state.fetch_and(!OPEN, Ordering::Acquire) & !OPEN;
         let mut spins = 0;
-        while state % OPEN != 0 {
+        while !state.is_multiple_of(OPEN) {
             spin(&mut spins);
             state = self.0.state.load(Ordering::Acquire);
         }

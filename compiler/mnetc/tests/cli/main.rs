@@ -4,4 +4,5 @@ mod checking;
 mod common;
 mod graphs;
 mod mistakes;
+mod quantised;
 mod showing;

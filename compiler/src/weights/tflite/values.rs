@@ -2,7 +2,7 @@
 
 use super::schema::{Code, Model, Operator, Quantisation, Tensor, Type};
 use crate::error::{Complaint, Result};
-use crate::weights::tensors::{self, f16};
+use crate::weights::tensors::{self, Float};
 
 impl Model<'_> {
     /// A constant, possibly stored in another type and converted by an operator.
@@ -43,8 +43,8 @@ impl Tensor<'_> {
     pub(super) fn values(&self) -> Result<tensors::Tensor> {
         let fault = |what: String| Complaint::new(format!("`{}` {what}", self.name));
         let data = match self.kind {
-            Type::F32 => self.data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
-            Type::F16 => self.data.as_chunks().0.iter().map(|&bytes| f16(bytes)).collect(),
+            Type::F32 => Float::F32.widened(self.data),
+            Type::F16 => Float::F16.widened(self.data),
             Type::U8 => self.dequantised(self.data.iter().map(|&q| i32::from(q)))?,
             Type::I8 => self.dequantised(self.data.iter().map(|&q| i32::from(q as i8)))?,
             Type::I32 => {
@@ -54,11 +54,9 @@ impl Tensor<'_> {
                 return Err(fault(format!("holds {} values, not floats", self.kind.name())).into());
             }
         };
-        let volume = self.shape.iter().try_fold(1usize, |volume, &extent| volume.checked_mul(extent));
-        if volume != Some(data.len()) {
-            return Err(fault(format!("has {} values for shape {:?}", data.len(), self.shape)).into());
-        }
-        Ok(tensors::Tensor { shape: self.shape.clone(), data })
+        let count = data.len();
+        tensors::Tensor::new(self.shape.clone(), data)
+            .ok_or_else(|| fault(format!("has {count} values for shape {:?}", self.shape)).into())
     }
 
     fn dequantised(&self, values: impl Iterator<Item = i32>) -> Result<Vec<f32>> {

@@ -122,7 +122,7 @@ impl Kernels<'_> {
         let memory = starts(layer, weights, arena);
         let Depthwise { input, window, output, weights } = layer.layer();
         // SAFETY: as in conv.
-        unsafe { self.depthwise_rows(input, window, output, 0, 0..output.height, *weights, memory) }
+        unsafe { self.depthwise_rows((input, window, output), (0, 0..output.height), *weights, memory) }
     }
 
     /// Runs a pointwise convolution.
@@ -131,7 +131,7 @@ impl Kernels<'_> {
         let memory = starts(layer, weights, arena);
         let Pointwise { input, output, weights } = layer.layer();
         // SAFETY: as in conv.
-        unsafe { self.pointwise_rows(input, 0, output, 0..output.height, *weights, memory) }
+        unsafe { self.pointwise_rows((input, output), (0, 0..output.height), *weights, memory) }
     }
 
     /// Runs a depthwise-separable block.

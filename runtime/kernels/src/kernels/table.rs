@@ -8,7 +8,7 @@ use crate::Isa;
 use crate::image::Image;
 use crate::layer::{Activation, BatchNorm, Conv, FullyConnected, Pool, Stem};
 use crate::layout::{Map, Window};
-use crate::ops::{self, Columns, Rows};
+use crate::ops::{self, Columns, Part, Rows};
 use crate::simd;
 
 /// The kernels of one instruction set.
@@ -21,11 +21,11 @@ pub(crate) struct Table {
     pub(crate) isa: Isa,
     pub(crate) lanes: usize,
     pub(crate) stem_lines: unsafe fn(&Stem, Rows, Image<'_>, *mut f32),
-    pub(crate) stem: unsafe fn(&Stem, usize, Rows, Columns, *const f32, *mut f32),
+    pub(crate) stem: unsafe fn(&Stem, Part, *const f32, *mut f32),
     pub(crate) conv_lines: unsafe fn(&Conv, Rows, *mut f32),
-    pub(crate) conv: unsafe fn(&Conv, usize, Rows, Columns, *const f32, *mut f32),
-    pub(crate) depthwise: unsafe fn(&Map, &Window, &Map, usize, Rows, Columns, *const f32, *mut f32),
-    pub(crate) pointwise: unsafe fn(&Map, usize, &Map, Rows, Columns, *const f32, *mut f32),
+    pub(crate) conv: unsafe fn(&Conv, Part, *const f32, *mut f32),
+    pub(crate) depthwise: unsafe fn(&Map, &Window, &Map, Part, *const f32, *mut f32),
+    pub(crate) pointwise: unsafe fn(&Map, &Map, Part, *const f32, *mut f32),
     pub(crate) batchnorm: unsafe fn(&BatchNorm, *const f32, *mut f32),
     pub(crate) activation: unsafe fn(&Activation, *const f32, *mut f32),
     pub(crate) pool: unsafe fn(&Pool, *mut f32),
@@ -64,16 +64,14 @@ macro_rules! instantiate {
         instantiate! {
             @ $module $simd, $isa, ($($features)?)
             stem_lines = ops::stem::lines(layer: &Stem, rows: Rows, image: Image<'_>, arena: *mut f32);
-            stem = ops::stem::stem(layer: &Stem, from: usize, rows: Rows, panels: Columns, weights: *const f32, arena: *mut f32);
+            stem = ops::stem::stem(layer: &Stem, part: Part, weights: *const f32, arena: *mut f32);
             conv_lines = ops::conv::lines(layer: &Conv, rows: Rows, arena: *mut f32);
-            conv = ops::conv::conv(layer: &Conv, from: usize, rows: Rows, panels: Columns, weights: *const f32, arena: *mut f32);
+            conv = ops::conv::conv(layer: &Conv, part: Part, weights: *const f32, arena: *mut f32);
             depthwise = ops::depthwise::depthwise(
-                input: &Map, window: &Window, output: &Map, to: usize, rows: Rows, blocks: Columns,
-                section: *const f32, arena: *mut f32
+                input: &Map, window: &Window, output: &Map, part: Part, section: *const f32, arena: *mut f32
             );
             pointwise = ops::pointwise::pointwise(
-                input: &Map, from: usize, output: &Map, rows: Rows, panels: Columns,
-                section: *const f32, arena: *mut f32
+                input: &Map, output: &Map, part: Part, section: *const f32, arena: *mut f32
             );
             batchnorm = ops::elementwise::batchnorm(layer: &BatchNorm, weights: *const f32, arena: *mut f32);
             activation = ops::elementwise::activation(layer: &Activation, weights: *const f32, arena: *mut f32);

@@ -1,7 +1,7 @@
 //! 1x1 convolutions: the left operand is a map itself.
 
+use super::Part;
 use super::tile::{Acc, Left, Panel, Product, multiply_run};
-use super::{Columns, Rows};
 use crate::layout::{BLOCK, Map, Order};
 use crate::simd::Simd;
 
@@ -49,22 +49,21 @@ impl Left for Blocks {
     }
 }
 
-/// The pixels of row `y`, and all that follow it in memory.
+/// For each row `y`, the pixels of row `y - from` and all that follow it in memory.
 #[inline(always)]
-fn blocks(map: &Map, y: usize, arena: *const f32) -> Blocks {
-    let full = map.channels / BLOCK;
+fn blocks(map: &Map, from: usize, arena: *const f32) -> impl Fn(usize) -> Blocks + Copy {
     let last = map.blocks() - 1;
-    Blocks {
-        first: arena.wrapping_add(map.at(y, 0)),
+    move |y| Blocks {
+        first: arena.wrapping_add(map.at(y - from, 0)),
         stride: map.block_stride(),
-        full,
-        tail: arena.wrapping_add(map.at(y, last)),
+        full: map.channels / BLOCK,
+        tail: arena.wrapping_add(map.at(y - from, last)),
         tail_width: map.block_width(last),
         tail_inputs: map.channels % BLOCK,
     }
 }
 
-/// Rows `rows` of some panels of the output, from rows `rows - from` of the input.
+/// Rows and panels of the output; row `part.from` is made of row 0 of the input.
 ///
 /// # Safety
 ///
@@ -72,23 +71,23 @@ fn blocks(map: &Map, y: usize, arena: *const f32) -> Blocks {
 #[inline(always)]
 pub(crate) unsafe fn pointwise<S: Simd>(
     input: &Map,
-    from: usize,
     output: &Map,
-    rows: Rows,
-    panels: Columns,
+    part: Part,
     section: *const f32,
     arena: *mut f32,
 ) {
-    let product = Product { section, inputs: input.channels, output, arena };
+    let Part { from, rows, columns: panels } = part;
+    // The last strip prefetches: earlier ones use the same weights again.
+    let look_ahead = rows.end == output.height;
+    let product = Product { section, inputs: input.channels, look_ahead, output, arena };
+    let left = blocks(input, from, arena);
     // SAFETY: rows of both maps are inside the arena; planes go on from row to row.
     unsafe {
         if input.order == Order::Plane && output.order == Order::Plane {
             let pixels = rows.len() * input.width;
-            product.run::<S, _>(&(rows.start..rows.start + 1), &panels, pixels, |y| {
-                blocks(input, y - from, arena)
-            });
+            product.run::<S, _>(&(rows.start..rows.start + 1), &panels, pixels, left);
         } else {
-            product.run::<S, _>(&rows, &panels, input.width, |y| blocks(input, y - from, arena));
+            product.run::<S, _>(&rows, &panels, input.width, left);
         }
     }
 }

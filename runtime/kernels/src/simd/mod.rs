@@ -53,6 +53,7 @@ pub(crate) trait Simd: Copy {
 }
 
 /// Implements [`Simd`] by intrinsics.
+#[cfg(target_arch = "x86_64")]
 macro_rules! intrinsics {
     ($set:ident, $vector:ty, half $half:ty, lanes $lanes:literal, tile $tile:literal, column $column:literal,
      features $features:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $max:ident, $min:ident, $fma:expr) => {
