@@ -1,10 +1,11 @@
 //! The pipeline: what is asked for in, a planned network and its weights out.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::bind;
 use crate::cost::{self, Cost};
-use crate::error::{Complaint, Result};
+use crate::error::{Complaint, Report, Result};
 use crate::ir::Graph;
 use crate::lower::lower;
 use crate::names::{self, Model};
@@ -68,7 +69,8 @@ pub fn compile(request: &Request<'_>) -> Result<Compiled> {
     passes::run(&mut graph, None, |_, _, _| ())?;
     let plan = Plan::new(&graph, Options::default())?;
     within_budget(&model, &plan)?;
-    let tensors = request.weights.map(|weights| bind::bind(&graph, weights)).transpose()?;
+    let bind = |weights| bind::bind(&graph, weights).map_err(|report| explained(report, &model, weights));
+    let tensors = request.weights.map(bind).transpose()?;
     let labels = request.weights.and_then(|weights| weights.labels.clone()).unwrap_or_default();
     let cost = cost::total(&graph);
     Ok(Compiled { model, settings, raw, graph, plan, cost, tensors, labels })
@@ -76,22 +78,13 @@ pub fn compile(request: &Request<'_>) -> Result<Compiled> {
 
 /// The model that is asked for, and the classes that its weights have.
 fn resolve(request: &Request<'_>) -> Result<(Model, Option<usize>)> {
-    let guess = request.weights.map(Weights::guess);
     let classes =
         request.weights.and_then(|weights| weights.layers.last()).map(crate::weights::Layer::outputs);
     let named = request.model.map(Model::open).transpose()?;
     let from_weights = named.is_none();
-    let mut model = match (named, guess) {
+    let mut model = match (named, request.weights) {
         (Some(model), _) => model,
-        (None, Some(guess)) => {
-            let guess = guess?;
-            let mut model = Model::open("mobilenet_v1")?;
-            model.alpha = guess.alpha;
-            if let Some([height, _]) = guess.resolution {
-                model.resolution = height;
-            }
-            model
-        }
+        (None, Some(weights)) => held_by(weights)?,
         (None, None) => {
             return Err(Complaint::new("no model is named")
                 .help("give a name such as 0.75_MobileNet_medium, the path of a spec, or --weights")
@@ -110,6 +103,43 @@ fn resolve(request: &Request<'_>) -> Result<(Model, Option<usize>)> {
         model.resolution = names::rho(&model.spec, rho)?;
     }
     Ok((model, classes))
+}
+
+/// Complaints about weights, after the one that explains them all, if they are those of another width.
+fn explained(report: Report, model: &Model, weights: &Weights) -> Report {
+    match weights.guess() {
+        Ok(guess) if guess.alpha != model.alpha => {
+            let (theirs, wanted) = (names::decimal(guess.alpha), names::decimal(model.alpha));
+            let mut explained = Report::from(
+                Complaint::new(format!(
+                    "the weights are those of a MobileNet v1 of alpha {theirs}, not {wanted}"
+                ))
+                .help(format!("leave the model to the weights, or ask for one of alpha {theirs}")),
+            );
+            report.complaints().iter().for_each(|complaint| explained.push(complaint.clone()));
+            explained
+        }
+        _ => report,
+    }
+}
+
+/// The MobileNet v1 that a weights file holds, for as many channels as its first convolution takes; at the spec's
+/// resolution, where the file does not say which.
+///
+/// # Errors
+///
+/// It holds none.
+pub fn held_by(weights: &Weights) -> Result<Model> {
+    let guess = weights.guess()?;
+    let mut model = Model::open("mobilenet_v1")?;
+    model.alpha = guess.alpha;
+    if let Some([height, _]) = guess.resolution {
+        model.resolution = height;
+    }
+    if guess.input_channels != model.spec.input.channels {
+        Arc::make_mut(&mut model.spec).input.channels = guess.input_channels;
+    }
+    Ok(model)
 }
 
 fn within_budget(model: &Model, plan: &Plan) -> Result<()> {

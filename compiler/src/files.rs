@@ -13,6 +13,10 @@ use crate::error::{Complaint, Result};
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error: std::io::Error| Complaint::new(format!("{}: {error}", path.display()));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        let what = format!("{}: there is no folder {}", path.display(), folder.display());
+        return Err(Complaint::new(what).help("make it first").into());
+    }
     let mut file = tempfile::Builder::new().prefix(".mnetc-").tempfile_in(folder).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     readable(file.as_file()).map_err(failed)?;

@@ -209,7 +209,7 @@ const _: () = {
         type Arena = [::mobilenet_kernels::network::Line; 7952];
 
         fn features(
-            kernels: &::mobilenet_kernels::Kernels,
+            kernels: ::mobilenet_kernels::Kernels<'_>,
             weights: &[f32],
             image: ::mobilenet_kernels::image::Image<'_>,
             arena: &mut [f32],
@@ -228,7 +228,7 @@ const _: () = {
         }
 
         fn logits(
-            kernels: &::mobilenet_kernels::Kernels,
+            kernels: ::mobilenet_kernels::Kernels<'_>,
             weights: &[f32],
             arena: &mut [f32],
         ) {

@@ -1,11 +1,12 @@
 //! A network with its weights, and the memory of a run.
 
 use std::marker::PhantomData;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use mobilenet_kernels::image::Image;
-use mobilenet_kernels::network::{Array, Embedded, Line, Network, floats, floats_mut};
-use mobilenet_kernels::{Isa, Kernels, softmax};
+use mobilenet_kernels::network::{Array, Embedded, Line, Network, floats_mut};
+use mobilenet_kernels::{Isa, Kernels, Team, softmax};
 
 use crate::{Error, Guess, Labels, Weights};
 
@@ -17,7 +18,7 @@ const ISA_VARIABLE: &str = "MOBILENET_ISA";
 pub struct Model<N: Network> {
     weights: Weights,
     labels: Labels,
-    kernels: &'static Kernels,
+    kernels: Kernels<'static>,
     network: PhantomData<N>,
 }
 
@@ -32,14 +33,41 @@ impl<N: Network> Clone for Model<N> {
     }
 }
 
-/// The working memory of one run at a time: [`Network::ARENA_BYTES`] on the heap.
-#[derive(Clone, Debug)]
-pub struct Scratch<N: Network>(Box<N::Arena>);
+/// What one run at a time needs: [`Network::ARENA_BYTES`] of memory on the heap, and threads, if it is to have more than the
+/// calling one.
+#[derive(Debug)]
+pub struct Scratch<N: Network> {
+    arena: Box<N::Arena>,
+    team: Option<Team>,
+}
 
 impl<N: Network> Scratch<N> {
     /// Allocates it.
     pub fn new() -> Self {
-        Scratch(N::Arena::boxed(Line::ZERO))
+        Scratch { arena: N::Arena::boxed(Line::ZERO), team: None }
+    }
+
+    /// The same with so many threads, which share the work of each layer: the calling one, and others that are started here
+    /// and end with the scratch. They spin between layers and sleep between runs. Results are the same to the bit.
+    ///
+    /// For many images, a scratch of one thread for each processor is faster than one scratch of many threads.
+    ///
+    /// ```no_run
+    /// # use std::num::NonZeroUsize;
+    /// # use mobilenet_runtime::{Model, Network};
+    /// # fn run<N: Network>(model: &Model<N>) {
+    /// let mut scratch = model.scratch().with_threads(NonZeroUsize::new(2).unwrap());
+    /// # }
+    /// ```
+    pub fn with_threads(mut self, threads: NonZeroUsize) -> Self {
+        self.team = (threads.get() > 1).then(|| Team::new(threads));
+        self
+    }
+
+    /// Kernels with the threads of this scratch, and its arena.
+    fn parts(&mut self, kernels: Kernels<'static>) -> (Kernels<'_>, &mut [f32]) {
+        let kernels = self.team.as_ref().map_or(kernels, |team| kernels.on(team));
+        (kernels, floats_mut(self.arena.as_mut_slice()))
     }
 }
 
@@ -118,7 +146,7 @@ impl<N: Network> Model<N> {
         Model::with_kernels(Weights::embedded::<N>(), kernels)
     }
 
-    fn with_kernels(weights: Weights, kernels: &'static Kernels) -> Self {
+    fn with_kernels(weights: Weights, kernels: Kernels<'static>) -> Self {
         let labels = weights.labels().clone();
         Model { weights, labels, kernels, network: PhantomData }
     }
@@ -182,8 +210,8 @@ impl<N: Network> Model<N> {
 
     /// The pooled features: what the network sees, before it is put into classes.
     pub fn embedding(&self, input: &impl Input<N>, scratch: &mut Scratch<N>) -> N::Features {
-        let arena = floats_mut(scratch.0.as_mut_slice());
-        N::features(self.kernels, self.weights.values(), input.image(&self.weights), arena);
+        let (kernels, arena) = scratch.parts(self.kernels);
+        N::features(kernels, self.weights.values(), input.image(&self.weights), arena);
         let mut features = N::Features::filled(0.0);
         features.as_mut_slice().copy_from_slice(&arena[N::FEATURES_AT..N::FEATURES_AT + N::EMBEDDING]);
         features
@@ -222,13 +250,11 @@ impl<N: Network> Model<N> {
     }
 
     fn run(&self, image: Image<'_>, scratch: &mut Scratch<N>) -> N::Scores {
-        let arena = floats_mut(scratch.0.as_mut_slice());
-        N::features(self.kernels, self.weights.values(), image, arena);
-        N::logits(self.kernels, self.weights.values(), arena);
+        let (kernels, arena) = scratch.parts(self.kernels);
+        N::features(kernels, self.weights.values(), image, arena);
+        N::logits(kernels, self.weights.values(), arena);
         let mut scores = N::Scores::filled(0.0);
-        scores
-            .as_mut_slice()
-            .copy_from_slice(&floats(scratch.0.as_slice())[N::SCORES_AT..N::SCORES_AT + N::CLASSES]);
+        scores.as_mut_slice().copy_from_slice(&arena[N::SCORES_AT..N::SCORES_AT + N::CLASSES]);
         scores
     }
 }
@@ -239,11 +265,11 @@ impl<N: Network> Model<N> {
 ///
 /// Where the variable names none that this processor has.
 pub fn preferred_isa() -> Result<Isa, Error> {
-    kernels_by_variable().map(Kernels::isa)
+    kernels_by_variable().map(|kernels| kernels.isa())
 }
 
 /// The kernels that the variable asks for, or the best.
-fn kernels_by_variable() -> Result<&'static Kernels, Error> {
+fn kernels_by_variable() -> Result<Kernels<'static>, Error> {
     let Some(name) = std::env::var_os(ISA_VARIABLE) else { return Ok(Kernels::best()) };
     let kernels = name.to_str().and_then(|name| name.parse().ok()).and_then(Kernels::new);
     kernels.ok_or_else(|| Error::Isa(format!("{}, of {ISA_VARIABLE},", name.to_string_lossy())))

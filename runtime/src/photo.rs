@@ -45,9 +45,15 @@ impl Photo {
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let failed =
             |error: image::ImageError| Error::Image(format!("not a picture that can be read: {error}"));
+        if bytes.is_empty() {
+            return Err(Error::Image("the file is empty".into()));
+        }
         let mut reader = ImageReader::new(Cursor::new(bytes))
             .with_guessed_format()
             .map_err(|error| failed(image::ImageError::IoError(error)))?;
+        if reader.format().is_none() {
+            return Err(Error::Image("no picture: PNG, JPEG, BMP, GIF and WebP can be read".into()));
+        }
         let mut limits = Limits::default();
         limits.max_image_width = Some(MOST_PIXELS);
         limits.max_image_height = Some(MOST_PIXELS);

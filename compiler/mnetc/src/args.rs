@@ -1,5 +1,8 @@
 //! The command line, as clap sees it.
 
+mod examples;
+mod values;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -7,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mobilenet_kernels::Isa;
 
 use crate::engine::Engine;
+use crate::graph::GraphArgs;
 
 /// Compiles MobileNets to specialised Rust, and runs them.
 #[derive(Debug, Parser)]
@@ -21,12 +25,14 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// The named models: resolution, parameters, multiply-adds, published accuracy
+    #[command(after_help = examples::LIST)]
     List {
         /// One JSON document on standard output
         #[arg(long)]
         json: bool,
     },
     /// Layers, shapes, parameters, multiply-adds, arena and weight bytes of a model
+    #[command(after_help = examples::INSPECT)]
     Inspect {
         /// Which model.
         #[command(flatten)]
@@ -35,11 +41,26 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The graph of a model, as text, for Graphviz, or drawn with its memory plan
+    #[command(after_help = examples::GRAPH)]
+    Graph(GraphArgs),
     /// Compile a model to Rust source, or to a crate
+    #[command(after_help = examples::COMPILE)]
     Compile(CompileArgs),
     /// Run a model on photos, or on tensors
+    #[command(after_help = examples::RUN)]
     Run(RunArgs),
+    /// What a weights file holds: family, model, tensors, what is missing
+    #[command(after_help = examples::WEIGHTS)]
+    Weights {
+        /// Weights: .safetensors, .tflite, .h5, .keras, .onnx, or a folder that holds one
+        file: PathBuf,
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
     /// Fold and pack weights into one file that compiled models load
+    #[command(after_help = examples::PACK)]
     Pack {
         /// Which model.
         #[command(flatten)]
@@ -56,7 +77,8 @@ pub(crate) enum Command {
 /// Which model: by name or spec, and what to do otherwise than it says.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// A name, such as 0.75_MobileNet_medium, or a path to a spec
+    /// A name, such as 0.75_MobileNet_medium, or the path of a spec; may be left out where --weights says
+    #[arg(required_unless_present = "weights")]
     pub(crate) model: Option<String>,
     /// Overrides of the model, and weights.
     #[command(flatten)]
@@ -66,17 +88,17 @@ pub(crate) struct ModelArgs {
 /// What a name or a spec does not say, or says otherwise.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Overrides {
-    /// Weights: safetensors, tflite, h5, keras, onnx
+    /// Weights: .safetensors, .tflite, .h5, .keras, .onnx, or a folder that holds one
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
     /// Width multiplier, above 0 and at most 2
-    #[arg(long)]
+    #[arg(long, value_parser = values::alpha, allow_negative_numbers = true)]
     pub(crate) alpha: Option<f64>,
     /// Resolution multiplier: a word (baseline, medium, small, tiny), a resolution, or a ratio
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub(crate) rho: Option<String>,
-    /// Classes
-    #[arg(long)]
+    /// Classes, in place of those of the spec
+    #[arg(long, value_name = "N", value_parser = values::classes, allow_negative_numbers = true)]
     pub(crate) classes: Option<usize>,
 }
 
@@ -122,8 +144,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
     /// Classes to print, best first
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    pub(crate) top: usize,
+    #[arg(long, default_value = "5", value_name = "N", value_parser = values::count)]
+    pub(crate) top: NonZeroUsize,
     /// How it is run.
     #[command(flatten)]
     pub(crate) how: How,
@@ -141,11 +163,11 @@ pub(crate) struct How {
     /// Numbers to compute with [default: those of the weights]
     #[arg(long, value_enum)]
     pub(crate) precision: Option<Precision>,
-    /// Threads; several photos are run side by side
-    #[arg(long, default_value = "1", value_name = "N")]
+    /// Threads; several photos are run side by side, one is shared by all
+    #[arg(long, default_value = "1", value_name = "N", value_parser = values::count)]
     pub(crate) threads: NonZeroUsize,
-    /// An instruction set in place of the best: avx512, avx2, sse2, scalar
-    #[arg(long)]
+    /// An instruction set in place of the best that the processor has
+    #[arg(long, value_parser = values::isa())]
     pub(crate) isa: Option<Isa>,
 }
 

@@ -9,6 +9,7 @@ use mobilenet_compiler::files::write_file;
 
 use crate::Failure;
 use crate::args::CompileArgs;
+use crate::output::print;
 
 /// What generated files say they were made by.
 const COMMAND: &str = "mnetc compile";
@@ -41,10 +42,7 @@ pub(crate) fn compile(args: &CompileArgs) -> Result<(), Failure> {
         (None, None) if built.packed.is_some() => Err(Failure::usage(
             "weights are packed into a file beside the source: say where with -o F.rs or --crate DIR",
         )),
-        (None, None) => {
-            print!("{}", built.source(&ident, "", COMMAND)?);
-            Ok(())
-        }
+        (None, None) => print(&built.source(&ident, "", COMMAND)?),
     }
 }
 

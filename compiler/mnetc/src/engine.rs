@@ -1,6 +1,7 @@
 //! Engines: what runs a model.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 
 use clap::ValueEnum;
 use mobilenet_compiler::compile::Compiled;
@@ -53,7 +54,7 @@ pub(crate) struct Runner<'c> {
     make: Option<Make>,
 }
 
-type Make = fn(Weights, Isa) -> Result<Box<dyn Run>, Failure>;
+type Make = fn(Weights, Isa, NonZeroUsize) -> Result<Box<dyn Run>, Failure>;
 
 impl<'c> Runner<'c> {
     /// A model on the engine that is asked for; or on compiled code, if there is some for it, and else on the interpreter.
@@ -82,16 +83,19 @@ impl<'c> Runner<'c> {
         Ok(Runner { engine, isa, compiled, tensors, weights, make })
     }
 
-    /// The model, ready to run.
-    pub(crate) fn start(&self) -> Result<Box<dyn Run + 'c>, Failure> {
+    /// The model, ready to run on so many threads; the reference knows only one.
+    pub(crate) fn start(&self, threads: NonZeroUsize) -> Result<Box<dyn Run + 'c>, Failure> {
         match (self.engine, &self.weights, self.make) {
-            (Engine::Compiled, Some(weights), Some(make)) => make(weights.clone(), self.isa),
+            (Engine::Compiled, Some(weights), Some(make)) => make(weights.clone(), self.isa, threads),
             (Engine::Reference, ..) => {
                 Ok(Box::new(Loops { graph: &self.compiled.graph, tensors: self.tensors, scores: Vec::new() }))
             }
             _ => {
                 let kernels = Kernels::new(self.isa).unwrap_or(Kernels::best());
-                Ok(Box::new(Interpreter::new(self.compiled.plan.clone(), self.tensors, kernels)?))
+                Ok(Box::new(
+                    Interpreter::new(self.compiled.plan.clone(), self.tensors, kernels)?
+                        .with_threads(threads),
+                ))
             }
         }
     }
@@ -165,10 +169,10 @@ fn make_compiled(compiled: &Compiled) -> Option<Make> {
     None
 }
 
-fn native<N: Network>(weights: Weights, isa: Isa) -> Result<Box<dyn Run>, Failure> {
+fn native<N: Network>(weights: Weights, isa: Isa, threads: NonZeroUsize) -> Result<Box<dyn Run>, Failure> {
     use mobilenet_kernels::network::Array;
     let model = Model::<N>::new(weights)?.with_isa(isa)?;
-    let scratch = model.scratch();
+    let scratch = model.scratch().with_threads(threads);
     Ok(Box::new(Native { model, scratch, scores: N::Scores::filled(0.0) }))
 }
 

@@ -4,10 +4,16 @@
 mod args;
 mod compile;
 mod engine;
+mod graph;
+mod inspect;
 mod list;
+mod output;
 mod pack;
+mod progress;
 mod run;
+mod table;
 mod tensor;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -15,7 +21,7 @@ use args::{Cli, Command, Overrides};
 use clap::Parser;
 use mobilenet_compiler::compile::Request;
 use mobilenet_compiler::error::Report;
-use mobilenet_compiler::weights::{self, Weights};
+use mobilenet_compiler::weights::{Weights, open};
 
 /// Why a command failed, and the exit status: 1 the input is at fault, 2 wrong usage.
 #[derive(Debug)]
@@ -49,9 +55,11 @@ impl From<mobilenet_runtime::Error> for Failure {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::List { json } => list::list(json),
-        Command::Inspect { model, json } => list::inspect(&model, json),
+        Command::Inspect { model, json } => inspect::inspect(&model, json),
+        Command::Graph(args) => graph::graph(&args),
         Command::Compile(args) => compile::compile(&args),
         Command::Run(args) => run::run(&args),
+        Command::Weights { file, json } => weights::weights(&file, json),
         Command::Pack { model, labels, output } => pack::pack(&model, labels.as_deref(), &output),
     };
     match done {
@@ -66,7 +74,12 @@ fn main() -> ExitCode {
 impl Overrides {
     /// Opens the weights, if any are named.
     fn open_weights(&self) -> Result<Option<Weights>, Failure> {
-        Ok(self.weights.as_deref().map(weights::open).transpose()?)
+        let Some(file) = &self.weights else { return Ok(None) };
+        let bytes = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+        let spinner = progress::spinner(bytes, format!("reading {}", file.display()));
+        let weights = open(file);
+        spinner.finish_and_clear();
+        Ok(Some(weights?))
     }
 
     /// The request for a model with these overrides.

@@ -1,10 +1,13 @@
 //! `run`: a model on photos or tensors.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use indicatif::ProgressBar;
 use mobilenet_compiler::compile::{Compiled, compile};
+use mobilenet_compiler::names::Model;
 use mobilenet_compiler::weights::{self, Weights};
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::softmax;
@@ -14,6 +17,8 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::args::RunArgs;
 use crate::engine::{Run, Runner};
+use crate::output;
+use crate::progress;
 use crate::tensor::{Tensor, write_row};
 
 /// The model that is run where no other is asked for: Keras, alpha 0.25, 128 x 128.
@@ -43,28 +48,26 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let tensor = args.input.as_deref().map(Tensor::read).transpose()?;
     let weights = match args.overrides.open_weights()? {
         Some(weights) => weights,
-        None if model.is_none_or(|model| model == DEFAULT_MODEL) => {
-            weights::read(DEFAULT_WEIGHTS, "keras_mobilenet_v1_0.25_128.safetensors")?
-        }
-        None => {
-            return Err(Failure::usage(
-                "this model needs --weights FILE: only 0.25_MobileNet_tiny ships with its own",
-            ));
-        }
+        None => default_weights(model)?,
     };
     let compiled = compiled(args, model, &weights, tensor.as_ref())?;
+    if let (Some(tensor), Some(path)) = (&tensor, &args.input) {
+        fits(tensor, path, &compiled)?;
+    }
     let labels = labels(args, &compiled)?;
     let runner = Runner::new(&compiled, args.how.engine, args.how.isa)?;
     let inputs: Vec<Input<'_>> = match (tensor, &args.input) {
         (Some(tensor), Some(path)) => vec![Input::Tensor(path.display().to_string(), tensor)],
         _ => images.iter().map(|image| Input::Photo(image)).collect(),
     };
-    let (outcomes, failures) = run_all(&runner, &compiled, &inputs, args.how.threads.get())?;
+    let bar = progress::bar(inputs.len(), "photos", args.json);
+    let (outcomes, failures) = run_all(&runner, &compiled, &inputs, args.how.threads, &bar)?;
+    bar.finish_and_clear();
     if let (Some(path), [outcome]) = (&args.output, &outcomes[..]) {
         let row = if args.logits { outcome.logits.clone() } else { probabilities(&outcome.logits) };
         write_row(path, &row)?;
     }
-    print(args, &compiled, &runner, &labels, &outcomes);
+    print(args, &compiled, &runner, &labels, &outcomes)?;
     // One photo that cannot be read does not keep the others from being run.
     match failures.is_empty() {
         true => Ok(()),
@@ -72,24 +75,55 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     }
 }
 
+/// The weights that are built in, if they are those of the model.
+fn default_weights(model: Option<&str>) -> Result<Weights, Failure> {
+    let named = model.map(Model::open).transpose()?;
+    if let Some(name) = named.map(|model| model.name()).filter(|name| name != DEFAULT_MODEL) {
+        let why = format!("{name} needs --weights FILE: only {DEFAULT_MODEL} is built in with its own");
+        return Err(Failure::usage(why));
+    }
+    Ok(weights::read(DEFAULT_WEIGHTS, "keras_mobilenet_v1_0.25_128.safetensors")?)
+}
+
+/// Whether a tensor has as many values as the model takes.
+fn fits(tensor: &Tensor, path: &Path, compiled: &Compiled) -> Result<(), Failure> {
+    let [height, width, channels] = compiled.plan.input;
+    let (found, wanted) = (tensor.len(), height * width * channels);
+    if found == wanted {
+        return Ok(());
+    }
+    let (path, name) = (path.display(), &compiled.plan.name);
+    Err(Failure::input(format!(
+        "{path}: {found} values, where {name} takes {height}x{width}x{channels}, which are {wanted}"
+    )))
+}
+
 /// A model first, if the first operand is one; the rest are photos.
 fn operands(args: &RunArgs) -> Result<(Option<&str>, &[String]), Failure> {
-    let is_model = |operand: &String| {
-        operand.ends_with(".yaml")
-            || operand.ends_with(".yml")
-            || (!Path::new(operand).exists() && operand.to_ascii_lowercase().contains("mobilenet"))
-    };
     let (model, images) = match args.operands.split_first() {
         Some((first, rest)) if is_model(first) => (Some(first.as_str()), rest),
         _ => (None, &args.operands[..]),
     };
     if images.is_empty() == args.input.is_none() {
-        return Err(Failure::usage("run takes photos, or --input FILE in their place"));
+        let taken = model.filter(|_| images.is_empty());
+        let taken = taken.map_or(String::new(), |model| format!("; `{model}` is no file, or a spec"));
+        return Err(Failure::usage(format!("run takes photos, or --input FILE in their place{taken}")));
     }
     if args.output.is_some() && images.len() > 1 {
         return Err(Failure::usage("--output takes one photo"));
     }
     Ok((model, images))
+}
+
+/// A spec is a model, and so is what is neither a file nor called like a picture.
+fn is_model(operand: &str) -> bool {
+    let path = Path::new(operand);
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    match extension.as_deref() {
+        Some("yaml" | "yml") => true,
+        Some("png" | "jpg" | "jpeg" | "bmp" | "gif" | "webp") => false,
+        _ => !path.exists(),
+    }
 }
 
 fn compiled(
@@ -129,25 +163,30 @@ fn labels(args: &RunArgs, compiled: &Compiled) -> Result<Labels, Failure> {
     Ok(Labels::parse(IMAGENET).fit(classes).unwrap_or_default())
 }
 
-/// Runs all inputs on so many threads; the outcomes in order, and what went wrong with the others.
+/// Runs all inputs on so many threads, side by side as far as there are inputs; the outcomes in order, and what went wrong
+/// with the others.
 fn run_all(
     runner: &Runner<'_>,
     compiled: &Compiled,
     inputs: &[Input<'_>],
-    threads: usize,
+    threads: NonZeroUsize,
+    bar: &ProgressBar,
 ) -> Result<(Vec<Outcome>, Vec<String>), Failure> {
+    let side_by_side = threads.get().min(inputs.len()).max(1);
+    let each = NonZeroUsize::new(threads.get() / side_by_side).unwrap_or(NonZeroUsize::MIN);
     let next = AtomicUsize::new(0);
     let work = || -> Result<Vec<Done>, Failure> {
-        let mut engine = runner.start()?;
+        let mut engine = runner.start(each)?;
         let mut done = Vec::new();
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
             let Some(input) = inputs.get(i) else { return Ok(done) };
             done.push((i, run_one(engine.as_mut(), compiled, input)));
+            bar.inc(1);
         }
     };
     let mut done = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.min(inputs.len())).map(|_| scope.spawn(work)).collect();
+        let others: Vec<_> = (1..side_by_side).map(|_| scope.spawn(work)).collect();
         let mut done = work()?;
         for other in others {
             done.extend(other.join().map_err(|_| Failure::input("a thread has died"))??);
@@ -170,6 +209,10 @@ fn run_one(engine: &mut dyn Run, compiled: &Compiled, input: &Input<'_>) -> Resu
     let normalise = &preprocess.normalise;
     let prepared;
     let (name, image) = match input {
+        Input::Photo(path) if Path::new(path).is_dir() => {
+            let what = format!("{path}: a folder; name the photos in it, as in `mnetc run {path}/*.jpg`");
+            return Err(Failure::input(what));
+        }
         Input::Photo(path) => {
             prepared = Photo::open(path)?.prepare(preprocess, compiled.plan.input)?;
             ((*path).to_string(), Image::Pixels(&prepared, normalise))
@@ -188,27 +231,35 @@ fn probabilities(logits: &[f32]) -> Vec<f32> {
     scores
 }
 
-fn print(args: &RunArgs, compiled: &Compiled, runner: &Runner<'_>, labels: &Labels, outcomes: &[Outcome]) {
+fn print(
+    args: &RunArgs,
+    compiled: &Compiled,
+    runner: &Runner<'_>,
+    labels: &Labels,
+    outcomes: &[Outcome],
+) -> Result<(), Failure> {
+    let top = args.top.get();
     let (model, engine, isa) = (&compiled.plan.name, runner.engine.to_string(), runner.isa.name());
     if args.json {
         let guess = |guess: Guess<'_>| json!({ "index": guess.index, "label": guess.label, "probability": guess.probability });
         let result = |Outcome { input, ms, logits }: &Outcome| {
             let scores = probabilities(logits);
-            let top: Vec<Value> = labels.top(&scores, args.top).into_iter().map(guess).collect();
+            let top: Vec<Value> = labels.top(&scores, top).into_iter().map(guess).collect();
             json!({ "input": input, "ms": ms, "top": top })
         };
         let results: Vec<Value> = outcomes.iter().map(result).collect();
         let threads = args.how.threads.get();
-        println!(
-            "{}",
-            json!({ "model": model, "engine": engine, "isa": isa, "threads": threads, "results": results })
+        return output::json(
+            &json!({ "model": model, "engine": engine, "isa": isa, "threads": threads, "results": results }),
         );
-        return;
     }
+    let mut text = String::new();
     for Outcome { input, ms, logits } in outcomes {
-        println!("{input}  ({model}, {engine}, {isa}, {ms:.2} ms)");
-        for guess in labels.top(&probabilities(logits), args.top) {
-            println!("{:7.2} %  {:4}  {}", guess.probability * 100.0, guess.index, guess.label);
+        text += &format!("{input}  ({model}, {engine}, {isa}, {ms:.2} ms)\n");
+        for Guess { index, label, probability } in labels.top(&probabilities(logits), top) {
+            let line = format!("{:7.2} %  {index:4}  {label}", probability * 100.0);
+            text += &format!("{}\n", line.trim_end());
         }
     }
+    output::print(&text)
 }

@@ -17,6 +17,14 @@ pub(crate) enum Tensor {
 }
 
 impl Tensor {
+    /// How many values it holds.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Tensor::Floats(values, _) => values.len(),
+            Tensor::Bytes(bytes) => bytes.len(),
+        }
+    }
+
     /// Reads `F.npy` (f32, shape (1, h, w, c) or (h, w, c)) or any other file as raw bytes.
     pub(crate) fn read(path: &Path) -> Result<Tensor, Failure> {
         let bytes =

@@ -202,7 +202,7 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
             type Arena = [#kernels::network::Line; #lines];
 
             fn features(
-                kernels: &#kernels::Kernels,
+                kernels: #kernels::Kernels<'_>,
                 weights: &[f32],
                 image: #kernels::image::Image<'_>,
                 arena: &mut [f32],
@@ -210,7 +210,7 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
                 #(#calls)*
             }
 
-            fn logits(kernels: &#kernels::Kernels, weights: &[f32], arena: &mut [f32]) {
+            fn logits(kernels: #kernels::Kernels<'_>, weights: &[f32], arena: &mut [f32]) {
                 kernels.fully_connected(const { &layers::classifier(#classes) }, weights, arena);
             }
         }

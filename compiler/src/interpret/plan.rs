@@ -1,8 +1,10 @@
 //! Walking a plan with the kernels that compiled code calls.
 
-use mobilenet_kernels::Kernels;
+use std::num::NonZeroUsize;
+
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::network::{Line, floats, floats_mut};
+use mobilenet_kernels::{Kernels, Team};
 
 use crate::error::{Complaint, Result};
 use crate::pack::{self, Tensors};
@@ -13,7 +15,8 @@ pub struct Interpreter {
     plan: Plan,
     weights: Vec<Line>,
     arena: Vec<Line>,
-    kernels: &'static Kernels,
+    kernels: Kernels<'static>,
+    team: Option<Team>,
 }
 
 /// Lines that hold `len` values.
@@ -27,12 +30,18 @@ impl Interpreter {
     /// # Errors
     ///
     /// Where a layer has no weights.
-    pub fn new(plan: Plan, tensors: &Tensors, kernels: &'static Kernels) -> Result<Self> {
+    pub fn new(plan: Plan, tensors: &Tensors, kernels: Kernels<'static>) -> Result<Self> {
         let payload = pack::payload(&plan, tensors)?;
         let mut weights = lines(payload.len());
         floats_mut(&mut weights)[..payload.len()].copy_from_slice(&payload);
         let arena = lines(plan.arena);
-        Ok(Interpreter { plan, weights, arena, kernels })
+        Ok(Interpreter { plan, weights, arena, kernels, team: None })
+    }
+
+    /// The same, each layer's work shared by so many threads.
+    pub fn with_threads(mut self, threads: NonZeroUsize) -> Self {
+        self.team = (threads.get() > 1).then(|| Team::new(threads));
+        self
     }
 
     /// The plan.
@@ -53,8 +62,9 @@ impl Interpreter {
                 format!("the input has {found} values, the network takes {height}x{width}x{channels}");
             return Err(Complaint::new(message).into());
         }
+        let kernels = self.team.as_ref().map_or(self.kernels, |team| self.kernels.on(team));
         for step in &self.plan.steps {
-            run_step(step, self.kernels, image, floats(&self.weights), floats_mut(&mut self.arena));
+            run_step(step, kernels, image, floats(&self.weights), floats_mut(&mut self.arena));
         }
         Ok(&floats(&self.arena)[self.plan.logits..][..self.plan.classes])
     }
@@ -65,7 +75,7 @@ impl Interpreter {
     }
 }
 
-fn run_step(step: &Step, kernels: &Kernels, image: Image<'_>, weights: &[f32], arena: &mut [f32]) {
+fn run_step(step: &Step, kernels: Kernels<'_>, image: Image<'_>, weights: &[f32], arena: &mut [f32]) {
     let [part] = &step.parts[..] else {
         let mut stages = step.parts.iter().filter_map(|part| part.kernel.stage());
         // On the stack: nothing is allocated while a network runs.

@@ -14,6 +14,7 @@
 
 pub mod arena;
 mod build;
+pub mod memory;
 mod place;
 
 use mobilenet_kernels::layer::{
@@ -87,6 +88,32 @@ pub enum Kernel {
 }
 
 impl Kernel {
+    /// Its name, as printed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Kernel::Stem(_) => "stem",
+            Kernel::Conv(_) => "conv",
+            Kernel::Depthwise(_) => "depthwise",
+            Kernel::Pointwise(_) => "pointwise",
+            Kernel::Separable(_) => "separable",
+            Kernel::BatchNorm(_) => "batchnorm",
+            Kernel::Activation(_) => "activation",
+            Kernel::Pool(_) => "pool",
+            Kernel::FullyConnected(_) => "fully_connected",
+            Kernel::Softmax(_) => "softmax",
+        }
+    }
+
+    /// Output rows that it computes at a time, where it works in strips.
+    pub fn strip(&self) -> Option<usize> {
+        match self {
+            Kernel::Stem(layer) => Some(layer.layer().strip),
+            Kernel::Conv(layer) => Some(layer.layer().strip),
+            Kernel::Separable(layer) => Some(layer.layer().strip),
+            _ => None,
+        }
+    }
+
     /// This kernel as a stage of a stream, if it can be one.
     pub fn stage(&self) -> Option<Stage> {
         match self {

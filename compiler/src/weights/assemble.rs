@@ -99,6 +99,17 @@ impl Drafts {
             report.push(Complaint::new(format!("`{}` holds {} values, not floats", info.name, info.dtype)));
             return None;
         };
+        if data.len() != info.shape.iter().fold(1, |volume: usize, &extent| volume.saturating_mul(extent))
+            || data.is_empty()
+        {
+            report.push(Complaint::new(format!(
+                "`{}` holds {} values, its shape is {:?}",
+                info.name,
+                data.len(),
+                info.shape
+            )));
+            return None;
+        }
         let at = *self.index.entry((slot, name.clone())).or_insert_with(|| {
             self.list.push(Draft { name, slot, layout, parts: BTreeMap::new() });
             self.list.len() - 1

@@ -28,6 +28,15 @@ pub struct Expected {
     pub bias: bool,
 }
 
+/// In what a file differs from a model, by names of tensors.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// What the model expects and the file lacks, under the name that the file would have for it.
+    pub missing: Vec<String>,
+    /// What the file has and the model does not ask for (optimiser state excepted).
+    pub left_over: Vec<String>,
+}
+
 impl Weights {
     /// The layers that belong to a model's, in the model's order.
     ///
@@ -38,6 +47,26 @@ impl Weights {
     /// # Errors
     /// Every tensor that is missing, left over, misshapen, or holds NaN, infinity or a negative variance.
     pub fn bind(&self, expected: &[Expected]) -> Result<Vec<&Layer>> {
+        let (binding, bound) = self.binding(expected);
+        binding.report.into_result(bound)
+    }
+
+    /// What is missing for a model, and what is left over. Where the file holds a graph of another number of layers, that
+    /// cannot be said: then [`bind`](Self::bind) says where they part.
+    pub fn compare(&self, expected: &[Expected]) -> Difference {
+        let (Binding { missing, .. }, bound) = self.binding(expected);
+        if self.ordered && bound.is_empty() {
+            return Difference::default();
+        }
+        let of_the_file = self.missing.iter().filter(|name| !missing.contains(*name)).cloned();
+        let mut missing: Vec<_> = missing.iter().cloned().chain(of_the_file).collect();
+        missing.sort();
+        let of_layers = self.left_over(&bound).flat_map(|layer| &layer.tensors).map(|(_, name)| name);
+        let left_over = of_layers.chain(&self.unused).cloned().collect();
+        Difference { missing, left_over }
+    }
+
+    fn binding(&self, expected: &[Expected]) -> (Binding<'_>, Vec<&Layer>) {
         let shape: Vec<_> = expected.iter().map(|expected| (expected.kind, expected.stride)).collect();
         let mut binding = Binding { weights: self, report: Report::new(), missing: HashSet::new() };
         let mut bound = Vec::with_capacity(expected.len());
@@ -54,7 +83,12 @@ impl Weights {
             }
             binding.complain_of_the_rest(&bound);
         }
-        binding.report.into_result(bound)
+        (binding, bound)
+    }
+
+    /// The layers that no layer of the model asked for.
+    fn left_over<'w>(&'w self, bound: &'w [&Layer]) -> impl Iterator<Item = &'w Layer> {
+        self.layers.iter().filter(|layer| !bound.iter().any(|bound| ptr::eq(*bound, *layer)))
     }
 
     /// The layer in that place, or else of that name, or else of that name below a prefix.
@@ -217,8 +251,7 @@ impl Binding<'_> {
         {
             self.complain(format!("`{name}` is missing"));
         }
-        for layer in weights.layers.iter().filter(|layer| !bound.iter().any(|bound| ptr::eq(*bound, *layer)))
-        {
+        for layer in weights.left_over(bound) {
             for (_, name) in &layer.tensors {
                 self.complain(format!("`{name}` is left over, the model has no layer for it"));
             }

@@ -13,9 +13,15 @@
 
 mod assemble;
 mod bind;
+#[cfg(any(feature = "tflite", feature = "onnx", feature = "keras"))]
+mod borders;
 #[cfg(any(feature = "tflite", feature = "onnx"))]
 mod chain;
+#[cfg(feature = "tf-checkpoint")]
+mod checkpoint;
 mod guess;
+#[cfg(feature = "keras")]
+mod keras;
 mod names;
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -33,7 +39,7 @@ mod zip;
 
 use crate::family::{Activation, Family, Padding};
 
-pub use bind::Expected;
+pub use bind::{Difference, Expected};
 pub use guess::Guess;
 pub use names::{Naming, Scheme};
 pub use open::{files, open, read};

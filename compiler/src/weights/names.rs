@@ -344,8 +344,9 @@ pub(super) fn plain(name: &str, rank: usize) -> Option<(&str, Role, Layout)> {
 /// Whether a tensor is no weight at all: counters and the optimiser's state.
 pub(super) fn of_training(name: &str) -> bool {
     let last = name.rsplit(['/', '.']).next().unwrap_or(name);
-    name.split(['/', '.']).any(|part| matches!(part, "optimizer" | "optimizer_weights" | "save_counter"))
-        || name.starts_with("_CHECKPOINTABLE_OBJECT_GRAPH")
+    name.split(['/', '.'])
+        .any(|part| matches!(part, "optimizer" | "optimizer_weights" | "save_counter" | "seed_generator"))
+        || ["_CHECKPOINTABLE_OBJECT_GRAPH", "metrics/"].iter().any(|begin| name.starts_with(begin))
         || ["num_batches_tracked", "global_step", "ExponentialMovingAverage", "beta1_power", "beta2_power"]
             .contains(&last)
         || ["RMSProp", "Momentum", "Adam"].iter().any(|state| {
@@ -487,6 +488,8 @@ mod tests {
             "MobilenetV1/Conv2d_0/weights/RMSProp_1",
             "MobilenetV1/Conv2d_0/weights/ExponentialMovingAverage",
             "optimizer/vars/0",
+            "metrics/mean/vars/1",
+            "layers/dropout/seed_generator/vars/0",
             "/optimizer_weights/Adam/conv1/kernel/m:0",
         ] {
             assert!(of_training(name), "{name}");

@@ -76,8 +76,12 @@ fn read_at(bytes: &[u8], name: &str, path: Option<&Path>) -> Result<Weights> {
         }
         #[cfg(feature = "tflite")]
         Format::Tflite => super::tflite::read(bytes),
+        #[cfg(feature = "keras")]
+        Format::Keras => super::keras::read(bytes),
         #[cfg(feature = "onnx")]
         Format::Onnx => super::onnx::read(bytes, path.and_then(Path::parent)),
+        #[cfg(feature = "tf-checkpoint")]
+        Format::Checkpoint => super::checkpoint::read(bytes, path),
         #[allow(unreachable_patterns, reason = "unreachable where every format is compiled in")]
         format => Err(not_compiled_in(format)),
     }
@@ -100,6 +104,9 @@ fn recognise(bytes: &[u8], name: &str) -> Result<Format> {
     const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or("");
     let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+    if bytes.is_empty() {
+        return Err(Complaint::new("the file is empty").into());
+    }
     if at(4, b"TFL3") {
         return Ok(Format::Tflite);
     }
@@ -131,7 +138,6 @@ fn recognise(bytes: &[u8], name: &str) -> Result<Format> {
         "pt" | "pth" | "bin" | "ckpt" if at(0, b"\x80\x02") => Err(pickle()),
         // An ONNX model begins with its version, field 1.
         _ if at(0, &[8]) && bytes.get(1).is_some_and(|version| (1..32).contains(version)) => Ok(Format::Onnx),
-        _ if bytes.is_empty() => Err(Complaint::new("the file is empty").into()),
         _ => Err(unknown("neither its content nor its extension is that of a known format")),
     }
 }

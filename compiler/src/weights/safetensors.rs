@@ -3,7 +3,7 @@
 use safetensors::{Dtype, SafeTensors};
 
 use super::assemble::{Named, assemble};
-use super::tensors::{bf16, f16};
+use super::tensors::Float;
 use super::{TensorInfo, Weights};
 use crate::error::{Complaint, Result};
 
@@ -30,14 +30,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Weights> {
 
 /// A type's name, and values of it as f32 if they are floats.
 fn widened(dtype: Dtype, data: &[u8]) -> (&'static str, Option<Vec<f32>>) {
-    let (name, values) = match dtype {
-        Dtype::F32 => ("f32", data.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect()),
-        Dtype::F64 => (
-            "f64",
-            data.as_chunks().0.iter().copied().map(|bytes| f64::from_le_bytes(bytes) as f32).collect(),
-        ),
-        Dtype::F16 => ("f16", data.as_chunks().0.iter().copied().map(f16).collect()),
-        Dtype::BF16 => ("bf16", data.as_chunks().0.iter().copied().map(bf16).collect()),
+    let float = match dtype {
+        Dtype::F16 => Float::F16,
+        Dtype::BF16 => Float::Bf16,
+        Dtype::F32 => Float::F32,
+        Dtype::F64 => Float::F64,
         Dtype::I8 => return ("i8", None),
         Dtype::U8 => return ("u8", None),
         Dtype::I16 => return ("i16", None),
@@ -49,5 +46,5 @@ fn widened(dtype: Dtype, data: &[u8]) -> (&'static str, Option<Vec<f32>>) {
         Dtype::BOOL => return ("bool", None),
         _ => return ("8-bit float or the like", None),
     };
-    (name, Some(values))
+    (float.name(), Some(float.widened(data)))
 }

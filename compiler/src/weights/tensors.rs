@@ -1,5 +1,8 @@
 //! Tensors as files hold them, widened to f32.
 
+/// Many times what the largest MobileNet holds; a file may name one place of it in many tensors.
+pub(super) const MOST_VALUES: usize = 1 << 26;
+
 /// A dense tensor, row-major, its values widened to f32.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
@@ -54,8 +57,48 @@ impl Tensor {
     }
 }
 
+/// A type of floats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Float {
+    F16,
+    Bf16,
+    F32,
+    F64,
+}
+
+impl Float {
+    /// Its name, as printed.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Float::F16 => "f16",
+            Float::Bf16 => "bf16",
+            Float::F32 => "f32",
+            Float::F64 => "f64",
+        }
+    }
+
+    /// Bytes of a value.
+    pub(super) fn width(self) -> usize {
+        match self {
+            Float::F16 | Float::Bf16 => 2,
+            Float::F32 => 4,
+            Float::F64 => 8,
+        }
+    }
+
+    /// Little-endian values as f32.
+    pub(super) fn widened(self, bytes: &[u8]) -> Vec<f32> {
+        match self {
+            Float::F16 => bytes.as_chunks().0.iter().map(|&bytes| f16(bytes)).collect(),
+            Float::Bf16 => bytes.as_chunks().0.iter().map(|&bytes| bf16(bytes)).collect(),
+            Float::F32 => bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+            Float::F64 => bytes.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect(),
+        }
+    }
+}
+
 /// An IEEE half, little-endian.
-pub(super) fn f16(bytes: [u8; 2]) -> f32 {
+fn f16(bytes: [u8; 2]) -> f32 {
     let half = u32::from(u16::from_le_bytes(bytes));
     let sign = (half & 0x8000) << 16;
     let magnitude = half & 0x7fff;
@@ -68,7 +111,7 @@ pub(super) fn f16(bytes: [u8; 2]) -> f32 {
 }
 
 /// A bfloat16, little-endian: the upper half of an f32.
-pub(super) fn bf16(bytes: [u8; 2]) -> f32 {
+fn bf16(bytes: [u8; 2]) -> f32 {
     f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
 }
 

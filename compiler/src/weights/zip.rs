@@ -1,10 +1,13 @@
 //! Zip archives (PKWARE's APPNOTE.TXT): enough to read members that are stored or deflated.
 
+use crc::{CRC_32_ISO_HDLC, Crc};
+
 /// A member of an archive.
 pub(super) struct Entry<'a> {
     /// Its path in the archive.
     pub(super) name: &'a str,
     method: u16,
+    checksum: usize,
     size: usize,
     packed: &'a [u8],
 }
@@ -44,6 +47,7 @@ pub(super) fn entries(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
         entries.push(Entry {
             name: std::str::from_utf8(bytes.get(name.clone())?).ok()?,
             method: field(10)? as u16,
+            checksum: u32_at(bytes, at + 16)?,
             size: u32_at(bytes, at + 24)?,
             packed: bytes.get(data..data.checked_add(packed)?)?,
         });
@@ -53,15 +57,18 @@ pub(super) fn entries(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
 }
 
 impl Entry<'_> {
-    /// The member's content, if it is no longer than `most`.
+    /// The member's content, if it is sound and no longer than `most`.
     pub(super) fn read(&self, most: usize) -> Option<Vec<u8>> {
         const STORED: u16 = 0;
         const DEFLATED: u16 = 8;
-        match self.method {
+        static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+        let content = match self.method {
             _ if self.size > most => None,
-            STORED if self.packed.len() == self.size => Some(self.packed.to_vec()),
+            STORED => Some(self.packed.to_vec()),
             DEFLATED => miniz_oxide::inflate::decompress_to_vec_with_limit(self.packed, self.size).ok(),
             _ => None,
-        }
+        };
+        content
+            .filter(|content| content.len() == self.size && CRC.checksum(content) as usize == self.checksum)
     }
 }

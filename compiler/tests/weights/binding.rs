@@ -1,6 +1,6 @@
 //! Binding to a model: every complaint at once.
 
-use mobilenet_compiler::weights::{Expected, Kind, Scheme, read};
+use mobilenet_compiler::weights::{Difference, Expected, Kind, Scheme, read};
 
 use crate::container::safetensors;
 use crate::net::{self, Stored};
@@ -52,6 +52,22 @@ fn every_fault_is_named_at_once() {
         "`remark` is left over, its name means no layer",
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn differences_are_told_by_name() {
+    let mut tensors = net::tensors(Scheme::Keras, "", 4, 10);
+    let weights = |tensors: &[Stored]| read(&safetensors(tensors), "test").unwrap();
+    assert_eq!(weights(&tensors).compare(&net::expected(4, 10)), Difference::default());
+
+    tensors
+        .retain(|tensor| tensor.name != "conv_dw_7/depthwise_kernel" && tensor.name != "conv_pw_2_bn/gamma");
+    let surplus = tensor(&mut tensors, "conv_pw_13/kernel").clone();
+    tensors.push(Stored { name: "conv_pw_14/kernel".to_owned(), ..surplus });
+    tensors.push(Stored { name: "remark".to_owned(), shape: vec![1], data: vec![0.0] });
+    let Difference { missing, left_over } = weights(&tensors).compare(&net::expected(4, 10));
+    assert_eq!(missing, ["conv_dw_7/depthwise_kernel", "conv_pw_2_bn/gamma"]);
+    assert_eq!(left_over, ["conv_pw_14/kernel", "remark"]);
 }
 
 #[test]

@@ -29,6 +29,12 @@ impl Message {
         self
     }
 
+    pub(crate) fn fixed(mut self, field: u64, value: u32) -> Message {
+        self.varint(field << 3 | 5);
+        self.0.extend(value.to_le_bytes());
+        self
+    }
+
     pub(crate) fn bytes(mut self, field: u64, bytes: &[u8]) -> Message {
         self.varint(field << 3 | 2);
         self.varint(bytes.len() as u64);

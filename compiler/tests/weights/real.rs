@@ -13,7 +13,15 @@ fn root() -> PathBuf {
 
 /// A published model, if it is there: many are too large to ship with the sources.
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
-    let path = root().join("../shared/data/models").join(name);
+    existing(root().join("../shared/data/models").join(name))
+}
+
+/// A file of testdata, if it is there: the crate may have been packaged without.
+pub(crate) fn shipped(name: &str) -> Option<PathBuf> {
+    existing(root().join("testdata").join(name))
+}
+
+fn existing(path: PathBuf) -> Option<PathBuf> {
     if !path.exists() {
         eprintln!("skipped: there is no {}", path.display());
         return None;
@@ -23,11 +31,7 @@ pub(crate) fn shared(name: &str) -> Option<PathBuf> {
 
 #[test]
 fn the_default_model() {
-    let path = root().join("testdata/models/keras_mobilenet_v1_0.25_128.safetensors");
-    if !path.exists() {
-        eprintln!("skipped: there is no {}", path.display());
-        return;
-    }
+    let Some(path) = shipped("models/keras_mobilenet_v1_0.25_128.safetensors") else { return };
     let weights = open(&path).unwrap();
     assert_eq!(weights.family, Family::KERAS);
     assert_eq!(weights.tensors.len(), 137);

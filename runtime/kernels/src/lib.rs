@@ -30,9 +30,13 @@ pub mod pack;
 pub mod reference;
 #[cfg(feature = "simd")]
 mod simd;
+#[cfg(feature = "std")]
+mod team;
 
 pub use isa::Isa;
 #[cfg(feature = "simd")]
 pub use kernels::Kernels;
 #[cfg(feature = "simd")]
 pub use ops::softmax::softmax;
+#[cfg(feature = "std")]
+pub use team::Team;

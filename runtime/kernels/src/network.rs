@@ -199,11 +199,11 @@ pub trait Network: Copy + Send + Sync + 'static {
 
     /// Runs everything up to the pooled features, and leaves those in the arena.
     #[cfg(feature = "simd")]
-    fn features(kernels: &Kernels, weights: &[f32], image: Image<'_>, arena: &mut [f32]);
+    fn features(kernels: Kernels<'_>, weights: &[f32], image: Image<'_>, arena: &mut [f32]);
 
     /// Runs the classifier on the pooled features in the arena, and leaves the logits there.
     #[cfg(feature = "simd")]
-    fn logits(kernels: &Kernels, weights: &[f32], arena: &mut [f32]);
+    fn logits(kernels: Kernels<'_>, weights: &[f32], arena: &mut [f32]);
 }
 
 /// A network whose weights are part of the executable.

@@ -25,7 +25,7 @@ impl Random {
     }
 }
 
-fn kernels() -> impl Iterator<Item = &'static Kernels> {
+fn kernels() -> impl Iterator<Item = Kernels<'static>> {
     Isa::available().filter_map(Kernels::new)
 }
 

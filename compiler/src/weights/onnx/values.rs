@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 use super::proto::{Node, Tensor};
 use crate::error::{Complaint, Result};
 use crate::weights::open::read_file;
-use crate::weights::tensors::{self, bf16, f16};
+use crate::weights::tensors::{self, Float};
 
 /// Types of values, by their numbers in `TensorProto.DataType`.
 const F32: i32 = 1;
@@ -60,10 +60,10 @@ impl<'a> Values<'a> {
             tensor.dims.iter().map(|&extent| usize::try_from(extent).ok()).collect();
         let shape = shape.ok_or_else(|| fault("has a negative extent"))?;
         let convert = |bytes: &[u8]| match tensor.data_type {
-            F32 => Ok(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()),
-            F64 => Ok(bytes.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32).collect()),
-            F16 => Ok(bytes.as_chunks().0.iter().map(|&bytes| f16(bytes)).collect()),
-            BF16 => Ok(bytes.as_chunks().0.iter().map(|&bytes| bf16(bytes)).collect()),
+            F32 => Ok(Float::F32.widened(bytes)),
+            F64 => Ok(Float::F64.widened(bytes)),
+            F16 => Ok(Float::F16.widened(bytes)),
+            BF16 => Ok(Float::Bf16.widened(bytes)),
             _ => Err(fault(&format!("holds {} values, not floats", type_name(tensor.data_type)))),
         };
         let data: Vec<f32> = if tensor.data_location == 1 {

@@ -10,7 +10,8 @@ mod values;
 use mobilenet_kernels::image::Normalise;
 
 use self::schema::{Code, Model, Operator, Type};
-use super::chain::{Border, Chain, Link};
+use super::borders::Border;
+use super::chain::{Chain, Link};
 use super::{Kind, Role, TensorInfo, Weights};
 use crate::error::{Complaint, Result};
 use crate::family::{Activation, Family};

@@ -2,7 +2,7 @@
 
 use super::schema::{Code, Model, Operator, Quantisation, Tensor, Type};
 use crate::error::{Complaint, Result};
-use crate::weights::tensors::{self, f16};
+use crate::weights::tensors::{self, Float};
 
 impl Model<'_> {
     /// A constant, possibly stored in another type and converted by an operator.
@@ -43,8 +43,8 @@ impl Tensor<'_> {
     pub(super) fn values(&self) -> Result<tensors::Tensor> {
         let fault = |what: String| Complaint::new(format!("`{}` {what}", self.name));
         let data = match self.kind {
-            Type::F32 => self.data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
-            Type::F16 => self.data.as_chunks().0.iter().map(|&bytes| f16(bytes)).collect(),
+            Type::F32 => Float::F32.widened(self.data),
+            Type::F16 => Float::F16.widened(self.data),
             Type::U8 => self.dequantised(self.data.iter().map(|&q| i32::from(q)))?,
             Type::I8 => self.dequantised(self.data.iter().map(|&q| i32::from(q as i8)))?,
             Type::I32 => {

@@ -1,7 +1,7 @@
 //! Full convolutions between maps: input rows are copied into zero-bordered lines, whose windows are the left operand.
 
-use super::Rows;
 use super::tile::{Acc, Left, Panel, Product, multiply_run};
+use super::{Part, Rows};
 use crate::layer::Conv;
 use crate::layout::BLOCK;
 use crate::simd::Simd;
@@ -23,6 +23,8 @@ struct Windows {
 }
 
 impl Left for Windows {
+    const TILE: usize = 4;
+
     #[inline(always)]
     unsafe fn multiply<S: Simd, const MR: usize, const NV: usize>(
         self,
@@ -56,43 +58,41 @@ impl Left for Windows {
     }
 }
 
-/// Computes rows of the output.
+/// Computes some rows and panels of a strip whose lines have been filled.
 ///
 /// # Safety
 ///
 /// The layer must be checked against `weights` and `arena`.
 #[inline(always)]
-pub(crate) unsafe fn conv<S: Simd>(layer: &Conv, rows: Rows, weights: *const f32, arena: *mut f32) {
+pub(crate) unsafe fn conv<S: Simd>(layer: &Conv, part: Part, weights: *const f32, arena: *mut f32) {
     let input = &layer.input;
     let line = layer.line_pixels() * input.padded();
     // SAFETY: the layer is checked: its section is inside the weights.
     let section = unsafe { weights.add(layer.weights) };
     let inputs = layer.window.size * layer.window.size * input.channels;
     let product = Product { section, inputs, output: &layer.output, arena };
-    let mut from = rows.start;
-    while from < rows.end {
-        let to = (from + layer.strip).min(rows.end);
-        // SAFETY: a strip's lines fit the line buffer.
-        unsafe {
-            fill_lines(layer, from..to, arena);
-            product.run::<S, _>(from..to, layer.output.width, |y| Windows {
-                first: arena.wrapping_add(layer.lines + (y - from) * layer.window.stride * line),
-                x: 0,
-                line,
-                pixels: layer.line_pixels(),
-                size: layer.window.size,
-                stride: layer.window.stride,
-                channels: input.channels,
-                tail_width: input.block_width(input.blocks() - 1),
-            });
-        }
-        from = to;
+    // SAFETY: the line buffer holds the lines of these rows.
+    unsafe {
+        product.run::<S, _>(&part.rows, &part.columns, layer.output.width, |y| Windows {
+            first: arena.wrapping_add(layer.lines + (y - part.from) * layer.window.stride * line),
+            x: 0,
+            line,
+            pixels: layer.line_pixels(),
+            size: layer.window.size,
+            stride: layer.window.stride,
+            channels: input.channels,
+            tail_width: input.block_width(input.blocks() - 1),
+        });
     }
 }
 
 /// Copies the input rows of a strip into the line buffer, with zero where the window looks over the border.
+///
+/// # Safety
+///
+/// The layer must be checked against `arena`.
 #[inline(always)]
-unsafe fn fill_lines(layer: &Conv, rows: Rows, arena: *mut f32) {
+pub(crate) unsafe fn lines<S: Simd>(layer: &Conv, rows: Rows, arena: *mut f32) {
     let (input, window, pixels) = (&layer.input, &layer.window, layer.line_pixels());
     let count = (rows.len() - 1) * window.stride + window.size;
     let inside = input.width.min(pixels - window.left);

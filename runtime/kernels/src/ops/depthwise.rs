@@ -3,14 +3,14 @@
 //! Each input column is loaded once and goes into up to three accumulators. Columns over the left or right border are
 //! zero vectors, rows over the top or bottom are skipped: there is no halo in memory.
 
-use super::Rows;
+use super::{Part, Rows};
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Section, Window};
 use crate::simd::Simd;
 
 /// Pixels of the widest tile.
 const TILE: usize = 8;
 
-/// Rows `rows` of the output, written to rows `rows - to` of `output`.
+/// Rows and blocks of the output; row `part.from` is written to row 0.
 ///
 /// # Safety
 ///
@@ -21,13 +21,13 @@ pub(crate) unsafe fn depthwise<S: Simd>(
     input: &Map,
     window: &Window,
     output: &Map,
-    to: usize,
-    rows: Rows,
+    part: Part,
     section: *const f32,
     arena: *mut f32,
 ) {
+    let Part { from: to, rows, columns: blocks } = part;
     let places = Section::depthwise(input.channels, 9);
-    for block in 0..input.blocks() {
+    for block in blocks {
         let width = input.block_width(block);
         // SAFETY: the section holds a bias and nine taps for every stored channel.
         let job = unsafe {

@@ -1,5 +1,6 @@
 //! The classifier: a product of one row. Several panels at a time, so that additions do not wait for each other.
 
+use super::Columns;
 use crate::layer::FullyConnected;
 use crate::layout::{PANEL, Section, padded, panel_width};
 use crate::simd::Simd;
@@ -7,23 +8,27 @@ use crate::simd::Simd;
 /// Accumulators.
 const VECTORS: usize = 8;
 
-/// Computes the layer.
+/// Computes some panels of the layer; whole groups of panels are quick.
 ///
 /// # Safety
 ///
 /// The layer must be checked against `weights` and `arena`.
 #[inline(always)]
-pub(crate) unsafe fn fully_connected<S: Simd>(layer: &FullyConnected, weights: *const f32, arena: *mut f32) {
+pub(crate) unsafe fn fully_connected<S: Simd>(
+    layer: &FullyConnected,
+    panels: Columns,
+    weights: *const f32,
+    arena: *mut f32,
+) {
     let places = Section::panels(layer.inputs, layer.outputs);
-    let panels = padded(layer.outputs).div_ceil(PANEL);
-    let full = padded(layer.outputs) / PANEL;
+    let full = (padded(layer.outputs) / PANEL).min(panels.end);
     // SAFETY: panel j starts at j * PANEL * inputs of the kernel, and is as wide as `panel_width` says.
     unsafe {
         let section = weights.add(layer.weights);
         let (kernel, bias) = (section.add(places.kernel), section.add(places.bias));
         let (input, output) = (arena.add(layer.input), arena.add(layer.output));
         let together = (VECTORS * S::LANES / PANEL).max(1);
-        let mut panel = 0;
+        let mut panel = panels.start;
         while panel + together <= full && (VECTORS * S::LANES).is_multiple_of(PANEL) {
             let start = kernel.add(panel * PANEL * layer.inputs);
             columns::<S, VECTORS>(
@@ -38,7 +43,7 @@ pub(crate) unsafe fn fully_connected<S: Simd>(layer: &FullyConnected, weights: *
             );
             panel += together;
         }
-        for panel in panel..panels {
+        for panel in panel..panels.end {
             let start = kernel.add(panel * PANEL * layer.inputs);
             let width = panel_width(layer.outputs, panel);
             for column in (0..width).step_by(S::Half::LANES) {

@@ -1,6 +1,6 @@
 //! 1x1 convolutions: the left operand is a map itself.
 
-use super::Rows;
+use super::Part;
 use super::tile::{Acc, Left, Panel, Product, multiply_run};
 use crate::layout::{BLOCK, Map, Order};
 use crate::simd::Simd;
@@ -29,6 +29,7 @@ impl Left for Blocks {
             for _ in 0..self.full {
                 acc = multiply_run::<S, MR, NV>(block, BLOCK, BLOCK, &mut panel, acc);
                 block = block.wrapping_add(self.stride);
+                panel.look_ahead::<S>();
             }
             if self.tail_inputs > 0 {
                 acc =
@@ -63,7 +64,7 @@ fn blocks(map: &Map, y: usize, arena: *const f32) -> Blocks {
     }
 }
 
-/// Rows `rows` of the output from rows `rows - from` of the input.
+/// Rows and panels of the output; row `part.from` is made of row 0 of the input.
 ///
 /// # Safety
 ///
@@ -71,20 +72,22 @@ fn blocks(map: &Map, y: usize, arena: *const f32) -> Blocks {
 #[inline(always)]
 pub(crate) unsafe fn pointwise<S: Simd>(
     input: &Map,
-    from: usize,
     output: &Map,
-    rows: Rows,
+    part: Part,
     section: *const f32,
     arena: *mut f32,
 ) {
+    let Part { from, rows, columns: panels } = part;
     let product = Product { section, inputs: input.channels, output, arena };
     // SAFETY: rows of both maps are inside the arena; planes go on from row to row.
     unsafe {
         if input.order == Order::Plane && output.order == Order::Plane {
             let pixels = rows.len() * input.width;
-            product.run::<S, _>(rows.start..rows.start + 1, pixels, |y| blocks(input, y - from, arena));
+            product.run::<S, _>(&(rows.start..rows.start + 1), &panels, pixels, |y| {
+                blocks(input, y - from, arena)
+            });
         } else {
-            product.run::<S, _>(rows, input.width, |y| blocks(input, y - from, arena));
+            product.run::<S, _>(&rows, &panels, input.width, |y| blocks(input, y - from, arena));
         }
     }
 }

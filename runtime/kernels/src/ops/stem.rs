@@ -1,7 +1,7 @@
 //! The first convolution: image rows are normalised into zero-bordered lines, the lines are the left operand.
 
-use super::Rows;
 use super::tile::{Acc, Left, Panel, Product, multiply_run};
+use super::{Part, Rows};
 use crate::image::Image;
 use crate::layer::Stem;
 use crate::simd::Simd;
@@ -17,7 +17,7 @@ struct Lines<const STEP: usize> {
 }
 
 impl<const STEP: usize> Left for Lines<STEP> {
-    const TILE: usize = if STEP == 0 { 4 } else { 14 };
+    const TILE: usize = if STEP == 0 { 4 } else { usize::MAX };
 
     #[inline(always)]
     unsafe fn multiply<S: Simd, const MR: usize, const NV: usize>(
@@ -43,39 +43,13 @@ impl<const STEP: usize> Left for Lines<STEP> {
     }
 }
 
-/// Computes rows of the output.
+/// Normalises the image rows of a strip into the line buffer, with zero where the window looks over the border.
 ///
 /// # Safety
 ///
-/// The layer must be checked against `weights` and `arena`, and the image have the layer's size.
+/// The layer must be checked against `arena`, and the image have the layer's size.
 #[inline(always)]
-pub(crate) unsafe fn stem<S: Simd>(
-    layer: &Stem,
-    rows: Rows,
-    image: Image<'_>,
-    weights: *const f32,
-    arena: *mut f32,
-) {
-    let mut from = rows.start;
-    while from < rows.end {
-        let to = (from + layer.strip).min(rows.end);
-        // SAFETY: passed on; a strip's lines fit the line buffer.
-        unsafe {
-            fill_lines(layer, from..to, image, arena);
-            // Colour and grey images at stride 2 have their pixels at a distance known at compile time.
-            match layer.window.stride * layer.image[2] {
-                6 => strip::<S, 6>(layer, from..to, weights, arena),
-                2 => strip::<S, 2>(layer, from..to, weights, arena),
-                _ => strip::<S, 0>(layer, from..to, weights, arena),
-            }
-        }
-        from = to;
-    }
-}
-
-/// Normalises the image rows of a strip into the line buffer, with zero where the window looks over the border.
-#[inline(always)]
-unsafe fn fill_lines(layer: &Stem, rows: Rows, image: Image<'_>, arena: *mut f32) {
+pub(crate) unsafe fn lines<S: Simd>(layer: &Stem, rows: Rows, image: Image<'_>, arena: *mut f32) {
     let [height, width, channels] = layer.image;
     let line = layer.line_pixels() * channels;
     let count = (rows.len() - 1) * layer.window.stride + layer.window.size;
@@ -118,8 +92,30 @@ fn fill_line(image: Image<'_>, at: usize, channels: usize, out: &mut [f32]) {
     }
 }
 
+/// Computes some rows and panels of a strip whose lines have been filled.
+///
+/// # Safety
+///
+/// The layer must be checked against `weights` and `arena`.
 #[inline(always)]
-unsafe fn strip<S: Simd, const STEP: usize>(layer: &Stem, rows: Rows, weights: *const f32, arena: *mut f32) {
+pub(crate) unsafe fn stem<S: Simd>(layer: &Stem, part: Part, weights: *const f32, arena: *mut f32) {
+    // SAFETY: passed on.
+    unsafe {
+        // Colour images at stride 2 have their pixels at a distance known at compile time.
+        match layer.window.stride * layer.image[2] {
+            6 => product::<S, 6>(layer, part, weights, arena),
+            _ => product::<S, 0>(layer, part, weights, arena),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn product<S: Simd, const STEP: usize>(
+    layer: &Stem,
+    part: Part,
+    weights: *const f32,
+    arena: *mut f32,
+) {
     let channels = layer.image[2];
     let line = layer.line_pixels() * channels;
     let left = Lines::<STEP> {
@@ -133,11 +129,10 @@ unsafe fn strip<S: Simd, const STEP: usize>(layer: &Stem, rows: Rows, weights: *
     let section = unsafe { weights.add(layer.weights) };
     let inputs = layer.window.size * layer.window.size * channels;
     let product = Product { section, inputs, output: &layer.output, arena };
-    let start = rows.start;
     // SAFETY: the line buffer holds the lines of these rows.
     unsafe {
-        product.run::<S, _>(rows, layer.output.width, |y| Lines::<STEP> {
-            first: left.first.wrapping_add((y - start) * layer.window.stride * line),
+        product.run::<S, _>(&part.rows, &part.columns, layer.output.width, |y| Lines::<STEP> {
+            first: left.first.wrapping_add((y - part.from) * layer.window.stride * line),
             ..left
         });
     }

@@ -10,23 +10,43 @@
 //!
 //! What the left operand is differs by layer (pixels of a map, image lines, windows of a map): the [`Left`] trait.
 
-use crate::layout::{BLOCK, Map, PANEL, Section, padded, panel_width};
+use super::{Columns, Rows};
+use crate::layout::{ALIGN, BLOCK, Map, PANEL, Section, padded, panel_width};
 use crate::simd::Simd;
 
 /// Accumulators of a tile.
 pub(crate) type Acc<S, const MR: usize, const NV: usize> = [[<S as Simd>::V; NV]; MR];
+
+/// Weights are asked for this many `f32`s before they are read: far enough for memory to answer, near enough to stay
+/// in a second-level cache of 1 MiB.
+const AHEAD: usize = 64 * 1024;
 
 /// Rows of a weight panel still to come.
 #[derive(Clone, Copy)]
 pub(crate) struct Panel {
     next: *const f32,
     width: usize,
+    /// What to prefetch next: each tile asks for its share of what lies [`AHEAD`] of the panel.
+    ahead: *const f32,
+    /// Cache lines to prefetch for each 16 rows.
+    share: usize,
+}
+
+impl Panel {
+    /// Prefetches the share that goes with 16 rows.
+    #[inline(always)]
+    pub(crate) fn look_ahead<S: Simd>(&mut self) {
+        for _ in 0..self.share {
+            S::prefetch(self.ahead);
+            self.ahead = self.ahead.wrapping_add(ALIGN);
+        }
+    }
 }
 
 /// The left operand of a product: for each pixel, its K inputs.
 pub(crate) trait Left: Copy {
     /// Pixels of a tile at most; fewer for operands that are rare, to keep the code small.
-    const TILE: usize = 14;
+    const TILE: usize = usize::MAX;
 
     /// Adds the products of MR pixels with NV vectors of each row of the panel.
     ///
@@ -72,8 +92,61 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
     acc
 }
 
-const fn lower(a: usize, b: usize) -> usize {
-    if a < b { a } else { b }
+/// Rows of the tallest tile that is NV vectors wide.
+const fn most<S: Simd, L: Left, const NV: usize>() -> usize {
+    let most = if NV == 1 { S::COLUMN } else { S::TILE };
+    if most < L::TILE { most } else { L::TILE }
+}
+
+/// Tiles of nearly equal heights that add up to a number of pixels.
+#[derive(Clone, Copy)]
+struct Heights {
+    tiles: usize,
+    least: usize,
+    /// How many are one row taller than the others.
+    taller: usize,
+}
+
+impl Heights {
+    #[inline(always)]
+    fn new(pixels: usize, most: usize) -> Self {
+        // So few pixels are rare: they go one by one.
+        let tiles = if pixels < most.div_ceil(2) { pixels } else { pixels.div_ceil(most) };
+        Heights { tiles, least: pixels / tiles, taller: pixels % tiles }
+    }
+
+    /// Whether a height occurs: two tiles or more are at least half as tall as the tallest.
+    const fn has(height: usize, most: usize) -> bool {
+        height == 1 || (most.div_ceil(2) <= height && height <= most)
+    }
+
+    #[inline(always)]
+    fn each(self) -> impl Iterator<Item = usize> {
+        (0..self.tiles).map(move |i| self.least + usize::from(i < self.taller))
+    }
+}
+
+/// Where the tiles of a group of columns prefetch: what lies [`AHEAD`] of the group's weights, in equal shares.
+struct Ahead {
+    at: *const f32,
+    share: usize,
+    left: usize,
+}
+
+impl Ahead {
+    /// `lines`: cache lines for each 16 rows of the group.
+    #[inline(always)]
+    fn new(group: *const f32, lines: usize, tiles: usize) -> Self {
+        Ahead { at: group.wrapping_add(AHEAD), share: lines.div_ceil(tiles), left: lines }
+    }
+
+    /// To the share of the next tile.
+    #[inline(always)]
+    fn advance(&mut self, inputs: usize) {
+        self.at = self.at.wrapping_add(self.share * inputs / BLOCK * ALIGN);
+        self.left = self.left.saturating_sub(self.share);
+        self.share = self.share.min(self.left);
+    }
 }
 
 /// Where a tile's results go.
@@ -100,8 +173,8 @@ pub(crate) struct Product<'l> {
 }
 
 impl Product<'_> {
-    /// Computes `pixels` pixels of each row of `rows`, from the left operands that `left` gives. Panels go outside
-    /// rows, so that a panel stays in the first-level cache.
+    /// Computes some panels of `pixels` pixels of each row of `rows`, from the left operands that `left` gives: panels outside, rows
+    /// inside, so that a panel stays in the cache. Columns of a panel go in groups of two vectors, one, or a half.
     ///
     /// # Safety
     ///
@@ -109,43 +182,33 @@ impl Product<'_> {
     #[inline(always)]
     pub(crate) unsafe fn run<S: Simd, L: Left>(
         &self,
-        rows: core::ops::Range<usize>,
+        rows: &Rows,
+        panels: &Columns,
         pixels: usize,
-        left: impl Fn(usize) -> L,
+        left: impl Fn(usize) -> L + Copy,
     ) {
-        let outputs = self.output.channels;
-        for panel in 0..padded(outputs).div_ceil(PANEL) {
-            for y in rows.clone() {
-                // SAFETY: passed on.
-                unsafe { self.panel::<S, L>(panel, y, pixels, left(y)) }
-            }
-        }
-    }
-
-    /// One panel of one run of pixels, in groups of columns as wide as two vectors, one, or a half.
-    #[inline(always)]
-    unsafe fn panel<S: Simd, L: Left>(&self, panel: usize, y: usize, pixels: usize, left: L) {
-        let width = panel_width(self.output.channels, panel);
-        let mut column = 0;
-        while column < width {
+        let outputs = padded(self.output.channels).min(panels.end * PANEL);
+        let mut first = panels.start * PANEL;
+        while first < outputs {
+            let left_over = (outputs - first).min(PANEL - first % PANEL);
             // SAFETY: passed on; the group's columns are inside the panel's width.
             unsafe {
-                column += if width - column >= 2 * S::LANES {
+                first += if left_over >= 2 * S::LANES {
                     S::call(
                         #[inline(always)]
-                        || self.columns::<S, L, 2>(panel, column, y, pixels, left),
+                        || self.columns::<S, L, 2>(first, rows, pixels, left),
                     );
                     2 * S::LANES
-                } else if width - column >= S::LANES {
+                } else if left_over >= S::LANES {
                     S::call(
                         #[inline(always)]
-                        || self.columns::<S, L, 1>(panel, column, y, pixels, left),
+                        || self.columns::<S, L, 1>(first, rows, pixels, left),
                     );
                     S::LANES
                 } else {
                     S::Half::call(
                         #[inline(always)]
-                        || self.columns::<S::Half, L, 1>(panel, column, y, pixels, left),
+                        || self.columns::<S::Half, L, 1>(first, rows, pixels, left),
                     );
                     S::Half::LANES
                 }
@@ -153,41 +216,45 @@ impl Product<'_> {
         }
     }
 
-    /// NV vectors of columns: the run of pixels in tiles of nearly equal height, none left over.
+    /// NV vectors of outputs from `first` on: each run of pixels in tiles of nearly equal height, none left over.
     #[inline(always)]
     unsafe fn columns<S: Simd, L: Left, const NV: usize>(
         &self,
-        panel: usize,
-        column: usize,
-        y: usize,
+        first: usize,
+        rows: &Rows,
         pixels: usize,
-        mut left: L,
+        left: impl Fn(usize) -> L,
     ) {
-        let first = panel * PANEL + column;
         let section = Section::panels(self.inputs, self.output.channels);
+        let (panel, column) = (first / PANEL, first % PANEL);
+        let width = panel_width(self.output.channels, panel);
         let step = self.output.block_width(first / BLOCK);
-        // SAFETY: `first` is a stored channel of the output, so bias, panel column and block exist.
-        let (bias, weights, start) = unsafe {
-            let kernel = self.section.add(section.kernel + panel * PANEL * self.inputs + column);
-            let start = self.arena.add(self.output.at(y, first / BLOCK) + first % BLOCK);
-            (self.section.add(section.bias + first), kernel, start)
+        // SAFETY: `first` is a stored channel of the output, so bias and panel column exist.
+        let (bias, kernel) = unsafe {
+            let panel = self.section.add(section.kernel + panel * PANEL * self.inputs);
+            (self.section.add(section.bias + first), panel)
         };
-        let weights = Panel { next: weights, width: panel_width(self.output.channels, panel) };
-        let mut target = Target { start, step, block: self.output.block_stride() };
-        let tiles = pixels.div_ceil(const { lower(S::TILE, L::TILE) });
-        let (height, taller) = (pixels / tiles, pixels % tiles);
-        for i in 0..tiles {
-            let height = height + usize::from(i < taller);
-            // SAFETY: passed on; the heights add up to `pixels`.
-            unsafe {
-                self.dispatch::<S, L, NV>(height, left, weights, bias, target);
-                target.start = target.start.add(height * step);
+        let heights = Heights::new(pixels, const { most::<S, L, NV>() });
+        let mut ahead =
+            Ahead::new(kernel.wrapping_add(column * self.inputs), NV * S::LANES, heights.tiles * rows.len());
+        for y in rows.clone() {
+            let mut left = left(y);
+            // SAFETY: the block exists, by the above, and so does the row, by this function's contract.
+            let start = unsafe { self.arena.add(self.output.at(y, first / BLOCK) + first % BLOCK) };
+            let mut target = Target { start, step, block: self.output.block_stride() };
+            for height in heights.each() {
+                let panel =
+                    Panel { next: kernel.wrapping_add(column), width, ahead: ahead.at, share: ahead.share };
+                // SAFETY: passed on; the heights add up to `pixels`.
+                unsafe { self.dispatch::<S, L, NV>(height, left, panel, bias, target) }
+                target.start = target.start.wrapping_add(height * step);
+                left = left.advance(height);
+                ahead.advance(self.inputs);
             }
-            left = left.advance(height);
         }
     }
 
-    /// The tile of a height known at compile time.
+    /// The tile of a height known at compile time: one of those that [`Heights`] gives.
     #[inline(always)]
     unsafe fn dispatch<S: Simd, L: Left, const NV: usize>(
         &self,
@@ -203,7 +270,7 @@ impl Product<'_> {
                     $(
                         // SAFETY: passed on.
                         $height => unsafe {
-                            if const { $height <= lower(S::TILE, L::TILE) } {
+                            if const { Heights::has($height, most::<S, L, NV>()) } {
                                 self.tile::<S, L, $height, NV>(left, panel, bias, target);
                             }
                         },

@@ -32,6 +32,8 @@ pub(crate) trait Simd: Copy {
     const LANES: usize;
     /// Rows of a tile two vectors wide: accumulators and operands leave a register to spare, or the compiler spills.
     const TILE: usize;
+    /// Rows of a tile one vector wide: enough accumulators that additions do not wait for each other.
+    const COLUMN: usize;
 
     /// Calls `f` as a function of its own with the instruction set switched on: keeps functions small, which keeps
     /// the compiler quick. `f` must be `#[inline(always)]`.
@@ -46,17 +48,21 @@ pub(crate) trait Simd: Copy {
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// Asks for a cache line to be brought into the second-level cache. Any address will do.
+    fn prefetch(from: *const f32);
 }
 
 /// Implements [`Simd`] by intrinsics.
+#[cfg(target_arch = "x86_64")]
 macro_rules! intrinsics {
-    ($set:ident, $vector:ty, half $half:ty, lanes $lanes:literal, tile $tile:literal,
+    ($set:ident, $vector:ty, half $half:ty, lanes $lanes:literal, tile $tile:literal, column $column:literal,
      features $features:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $max:ident, $min:ident, $fma:expr) => {
         impl crate::simd::Simd for $set {
             type V = $vector;
             type Half = $half;
             const LANES: usize = $lanes;
             const TILE: usize = $tile;
+            const COLUMN: usize = $column;
 
             #[target_feature(enable = $features)]
             #[inline(never)]
@@ -102,6 +108,11 @@ macro_rules! intrinsics {
             unsafe fn min(a: $vector, b: $vector) -> $vector {
                 // SAFETY: as in splat.
                 unsafe { $min(a, b) }
+            }
+            #[inline(always)]
+            fn prefetch(from: *const f32) {
+                // SAFETY: a prefetch never faults, and every x86-64 has it.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
             }
         }
     };

@@ -18,6 +18,7 @@ impl Simd for Scalar {
     type Half = Scalar;
     const LANES: usize = LANES;
     const TILE: usize = 4;
+    const COLUMN: usize = 4;
 
     #[inline(never)]
     unsafe fn call(f: impl FnOnce()) {
@@ -57,4 +58,6 @@ impl Simd for Scalar {
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
         zip(a, b, |a, b| if a < b { a } else { b })
     }
+    #[inline(always)]
+    fn prefetch(_from: *const f32) {}
 }

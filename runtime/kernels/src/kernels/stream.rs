@@ -1,0 +1,68 @@
+//! Layers that run together, a few rows at a time.
+
+use super::Kernels;
+use super::share::Memory;
+use crate::image::Image;
+use crate::layer::Stage;
+
+/// A stream under way.
+pub(super) struct Stream<'s> {
+    kernels: Kernels<'s>,
+    stages: &'s [Stage],
+    image: Image<'s>,
+    memory: Memory,
+    /// Rows that each stage has computed.
+    made: [usize; Kernels::MOST_STAGES],
+}
+
+impl<'s> Stream<'s> {
+    pub(super) fn new(kernels: Kernels<'s>, stages: &'s [Stage], image: Image<'s>, memory: Memory) -> Self {
+        Stream { kernels, stages, image, memory, made: [0; Kernels::MOST_STAGES] }
+    }
+
+    /// Computes all rows of all stages.
+    ///
+    /// # Safety
+    ///
+    /// All stages must be checked against memory and image.
+    pub(super) unsafe fn run(mut self) {
+        if let Some(last) = self.stages.len().checked_sub(1) {
+            // SAFETY: passed on.
+            unsafe { self.advance(last, usize::MAX) }
+        }
+    }
+
+    /// Computes stage `i` up to row `rows`, or to its end, in whole strips.
+    ///
+    /// # Safety
+    ///
+    /// As [`run`](Self::run).
+    unsafe fn advance(&mut self, i: usize, rows: usize) {
+        let (height, strip, window) = match &self.stages[i] {
+            Stage::Stem(layer) => (layer.layer().output.height, layer.layer().strip, layer.layer().window),
+            Stage::Conv(layer) => (layer.layer().output.height, layer.layer().strip, layer.layer().window),
+            Stage::Separable(layer) => {
+                (layer.layer().output.height, layer.layer().strip, layer.layer().window)
+            }
+        };
+        while self.made[i] < rows.min(height) {
+            let (from, to) = (self.made[i], (self.made[i] + strip).min(height));
+            // SAFETY: passed on.
+            unsafe {
+                if i > 0 {
+                    self.advance(i - 1, ((to - 1) * window.stride + window.size).saturating_sub(window.top));
+                }
+                match &self.stages[i] {
+                    Stage::Stem(layer) => {
+                        self.kernels.stem_rows(layer.layer(), from..to, self.image, self.memory);
+                    }
+                    Stage::Conv(layer) => self.kernels.conv_rows(layer.layer(), from..to, self.memory),
+                    Stage::Separable(layer) => {
+                        self.kernels.separable_rows(layer.layer(), from..to, self.memory);
+                    }
+                }
+            }
+            self.made[i] = to;
+        }
+    }
+}

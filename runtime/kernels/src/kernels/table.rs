@@ -1,0 +1,108 @@
+//! One table of kernels an instruction set: every algorithm of [`ops`], instantiated inside `#[target_feature]`
+//! functions.
+//!
+//! A kernel computes some rows of some columns of its layer: panels of outputs, or blocks of channels. Which rows and
+//! columns is all that the kernels' callers decide.
+
+use crate::Isa;
+use crate::image::Image;
+use crate::layer::{Activation, BatchNorm, Conv, FullyConnected, Pool, Stem};
+use crate::layout::{Map, Window};
+use crate::ops::{self, Columns, Part, Rows};
+use crate::simd;
+
+/// The kernels of one instruction set.
+///
+/// # Safety
+///
+/// All may only be called where the processor has the set. Layers must be checked against `weights` and `arena`, rows and
+/// columns be some of the layer's.
+pub(crate) struct Table {
+    pub(crate) isa: Isa,
+    pub(crate) stem_lines: unsafe fn(&Stem, Rows, Image<'_>, *mut f32),
+    pub(crate) stem: unsafe fn(&Stem, Part, *const f32, *mut f32),
+    pub(crate) conv_lines: unsafe fn(&Conv, Rows, *mut f32),
+    pub(crate) conv: unsafe fn(&Conv, Part, *const f32, *mut f32),
+    pub(crate) depthwise: unsafe fn(&Map, &Window, &Map, Part, *const f32, *mut f32),
+    pub(crate) pointwise: unsafe fn(&Map, &Map, Part, *const f32, *mut f32),
+    pub(crate) batchnorm: unsafe fn(&BatchNorm, *const f32, *mut f32),
+    pub(crate) activation: unsafe fn(&Activation, *const f32, *mut f32),
+    pub(crate) pool: unsafe fn(&Pool, *mut f32),
+    pub(crate) fully_connected: unsafe fn(&FullyConnected, Columns, *const f32, *mut f32),
+}
+
+impl Table {
+    /// The kernels of an instruction set, if this processor has it.
+    pub(crate) fn new(isa: Isa) -> Option<&'static Table> {
+        if !isa.is_available() {
+            return None;
+        }
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => Some(&avx512::TABLE),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => Some(&avx2::TABLE),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Sse2 => Some(&sse2::TABLE),
+            Isa::Scalar => Some(&scalar::TABLE),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => None,
+        }
+    }
+
+    /// The kernels of the best instruction set that this processor has.
+    pub(crate) fn best() -> &'static Table {
+        Isa::available().find_map(Table::new).unwrap_or(&scalar::TABLE)
+    }
+}
+
+/// Instantiates kernels: `name = algorithm(parameters)`.
+macro_rules! instantiate {
+    ($module:ident, $simd:ty, $isa:expr $(, features $features:literal)?) => {
+        instantiate! {
+            @ $module $simd, $isa, ($($features)?)
+            stem_lines = ops::stem::lines(layer: &Stem, rows: Rows, image: Image<'_>, arena: *mut f32);
+            stem = ops::stem::stem(layer: &Stem, part: Part, weights: *const f32, arena: *mut f32);
+            conv_lines = ops::conv::lines(layer: &Conv, rows: Rows, arena: *mut f32);
+            conv = ops::conv::conv(layer: &Conv, part: Part, weights: *const f32, arena: *mut f32);
+            depthwise = ops::depthwise::depthwise(
+                input: &Map, window: &Window, output: &Map, part: Part, section: *const f32, arena: *mut f32
+            );
+            pointwise = ops::pointwise::pointwise(
+                input: &Map, output: &Map, part: Part, section: *const f32, arena: *mut f32
+            );
+            batchnorm = ops::elementwise::batchnorm(layer: &BatchNorm, weights: *const f32, arena: *mut f32);
+            activation = ops::elementwise::activation(layer: &Activation, weights: *const f32, arena: *mut f32);
+            pool = ops::pool::pool(layer: &Pool, arena: *mut f32);
+            fully_connected = ops::fully_connected::fully_connected(
+                layer: &FullyConnected, panels: Columns, weights: *const f32, arena: *mut f32
+            );
+        }
+    };
+    (@ $module:ident $simd:ty, $isa:expr, $features:tt $(
+        $name:ident = $($algorithm:ident)::+ ($($parameter:ident: $type:ty),*);
+    )*) => {
+        mod $module {
+            use super::*;
+
+            $(instantiate! { @@ $features $simd, $name, $($algorithm)::+, $($parameter: $type),* })*
+
+            pub(super) static TABLE: Table = Table { isa: $isa, $($name),* };
+        }
+    };
+    (@@ ($($features:literal)?) $simd:ty, $name:ident, $($algorithm:ident)::+, $($parameter:ident: $type:ty),*) => {
+        $(#[target_feature(enable = $features)])?
+        unsafe fn $name($($parameter: $type),*) {
+            // SAFETY: passed on to the caller, by the contract of Table.
+            unsafe { $($algorithm)::+::<$simd>($($parameter),*) }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+instantiate!(avx512, simd::Avx512, Isa::Avx512, features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+#[cfg(target_arch = "x86_64")]
+instantiate!(avx2, simd::Avx2, Isa::Avx2, features "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+instantiate!(sse2, simd::Sse2, Isa::Sse2);
+instantiate!(scalar, simd::Scalar, Isa::Scalar);
