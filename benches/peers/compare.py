@@ -1,7 +1,6 @@
 """The comparison: for each model, open it in every contestant, compare the logits, race, and print a table."""
 
 import json
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,8 +8,9 @@ import numpy as np
 
 import install
 import table
+from install import log
 from make import make
-from race import Failed, Ours, Peer, python_peer, race
+from race import Contestant, Failed, race
 
 TOLERANCE = 1e-3
 """Of a logit; logits reach about 15. A wrong padding, clamp or epsilon moves them by 0.1 and more."""
@@ -19,33 +19,37 @@ PACKAGES = {"litert": "ai-edge-litert", "iree": "iree-base-runtime"}
 """Where a package has another name than the peer."""
 
 
-def compare(arguments, peers, mnetc, pin):
+def compare(arguments, commands, pin):
     """Runs it all; returns complaints."""
     complaints, results = [], []
     for alpha, resolution in arguments.models:
-        stem = make(arguments.folder / "models", alpha, resolution, "iree" in peers)
+        stem = make(arguments.folder / "models", alpha, resolution, "iree" in commands)
         contestants = {}
         try:
-            contestants[table.OURS] = Ours(mnetc, stem, arguments.threads, pin)
-            for name, command in peers.items():
+            for name, command in commands.items():
                 try:
-                    contestants[name] = Peer(command, stem, arguments.threads, pin)
+                    contestants[name] = Contestant(command, stem, arguments.threads, pin)
                 except Failed as failed:
-                    complaints.append(f"{stem.name}: {failed}")
+                    complaints.append(f"{stem.name}, {name}: {failed}")
+            if table.OURS not in contestants:
+                continue
             differences = agreement(contestants)
             complaints += [
-                f"{stem.name}: the logits of {name} differ from ours by {difference:.2g}"
+                f"{stem.name}, {name}: logits differ from ours by {difference:.2g}"
                 for name, difference in differences.items()
                 if not difference <= TOLERANCE
             ]
             times = race(contestants, arguments.rounds, arguments.seconds)
+        except Failed as failed:
+            complaints.append(f"{stem.name}: {failed}")
+            continue
         finally:
             for contestant in contestants.values():
                 contestant.close()
         result = {"model": f"{alpha}-{resolution}", "times": times, "differences": differences}
-        results.append(result | {"ratios": table.ratios(times) if differences else None})
-        print(progress(results[-1]), file=sys.stderr, flush=True)
-    report(arguments, peers, results)
+        results.append(result | {"ratios": table.ratios(times)})
+        log(progress(results[-1]))
+    report(arguments, commands, results)
     return complaints
 
 
@@ -66,10 +70,10 @@ def progress(result):
     return f"{result['model']}: {times} ms{share}"
 
 
-def report(arguments, peers, results):
+def report(arguments, commands, results):
     """The tables on standard output, and all numbers as JSON into a file, if one is named."""
     threads = "1 thread" if arguments.threads == 1 else f"{arguments.threads} threads"
-    versions = {name: version(PACKAGES.get(name, name)) for name in peers if name in install.PYTHON}
+    versions = {name: version(PACKAGES.get(name, name)) for name in commands if name in install.PYTHON}
     print(f"{processor()}, {threads}, f32, {arguments.rounds} rounds of {arguments.seconds} s each.")
     print(", ".join(f"{name} {number}" for name, number in versions.items()) + ".")
     print("Milliseconds a run, median (minimum).\n")
@@ -84,8 +88,3 @@ def processor():
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     named = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
     return named[0] if named else "unknown processor"
-
-
-def commands(peers, executables):
-    """The command of each peer by its name."""
-    return {name: [str(executables[name])] if name in executables else python_peer(name) for name in peers}

@@ -7,7 +7,6 @@ import venv
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
 
 PYTHON = ("onnxruntime", "openvino", "litert", "ncnn", "iree")
 RUST = ("tract", "rten", "candle", "burn")
@@ -42,24 +41,25 @@ def iree(folder):
     return True
 
 
-def mnetc():
-    """Our executable, built from this tree."""
-    cargo(REPOSITORY, "-p", "mnetc")
-    return Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "release/mnetc"
+def ours(folder):
+    """The executable of our worker: for any processor of this kind, as users build it."""
+    return build(folder, ["ours"], {})["ours"]
 
 
 def rust(folder, peers):
-    """The executables of peers in Rust, by name."""
-    if peers:
-        packages = [part for peer in peers for part in ("-p", f"peer-{peer}")]
-        cargo(HERE / "rust", "--locked", *packages, "--target-dir", str(folder / "target"))
-    return {peer: folder / f"target/release/peer-{peer}" for peer in peers}
+    """The executables of peers in Rust, by name; for this processor, since some choose instructions when built."""
+    flags = os.environ.get("RUSTFLAGS", "") + " -C target-cpu=native"
+    return build(folder, peers, {"RUSTFLAGS": flags.strip()})
 
 
-def cargo(folder, *arguments):
-    """A release build, run in `folder`, whose .cargo/config.toml counts."""
-    log(f"cargo build --release {' '.join(arguments)}")
-    subprocess.run(["cargo", "build", "--release", "--quiet", *arguments], cwd=folder, check=True)
+def build(folder, names, environment):
+    """Executables of the workspace in rust/, by name."""
+    if names:
+        log(f"cargo build --release: {', '.join(names)}")
+        packages = [part for name in names for part in ("-p", f"peer-{name}")]
+        command = ["cargo", "build", "--release", "--quiet", *packages, "--target-dir", str(folder / "target")]
+        subprocess.run(command, cwd=HERE / "rust", env=os.environ | environment, check=True)
+    return {name: folder / f"target/release/peer-{name}" for name in names}
 
 
 def log(message):

@@ -29,19 +29,20 @@ def main():
     if "iree" in arguments.peers and not install.iree(arguments.folder):
         install.log("IREE cannot be installed here; going on without it")
         arguments.peers.remove("iree")
-    executables = install.rust(arguments.folder, [peer for peer in arguments.peers if peer in install.RUST])
-    mnetc = arguments.mnetc or install.mnetc()
+    rust = install.rust(arguments.folder, [peer for peer in arguments.peers if peer in install.RUST])
+    commands = {"ours": [str(install.ours(arguments.folder))]}
+    for peer in arguments.peers:
+        commands[peer] = [str(rust[peer])] if peer in rust else [sys.executable, str(install.HERE / "worker.py"), peer]
 
-    from compare import commands, compare  # need what has just been installed
-
-    peers = commands(arguments.peers, executables)
     if arguments.cold:
-        from cold import cold
+        from cold import cold  # needs what has just been installed
 
-        return cold(arguments, peers, mnetc)
+        return cold(arguments, commands)
+    from compare import compare
+
     os.environ["RAYON_NUM_THREADS"] = str(arguments.threads)
-    complaints = compare(arguments, peers, mnetc, pinned(arguments))
-    print("\n".join(complaints), file=sys.stderr)
+    complaints = compare(arguments, commands, pinned(arguments))
+    install.log("\n".join(complaints))
     sys.exit(1 if complaints else 0)
 
 
@@ -62,7 +63,6 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="three models and fewer rounds")
     parser.add_argument("--cold", action="store_true", help="time from process start to the first result instead")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all numbers")
-    parser.add_argument("--mnetc", type=Path, metavar="PATH", help="our executable (default: built from this tree)")
     parser.add_argument(
         "--folder",
         type=Path,

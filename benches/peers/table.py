@@ -4,7 +4,9 @@ OURS = "ours"
 
 
 def ratios(times):
-    """Our time as a share of the best peer's, once by medians and once by minima, and the best peer of each."""
+    """Our time as a share of the best peer's, by medians and by minima, with that peer's name; None without peers."""
+    if len(times) == 1:
+        return None
     shares = {}
     for key in ("median_ms", "min_ms"):
         best = min((name for name in times if name != OURS), key=lambda name: times[name][key])
