@@ -3,8 +3,8 @@
     python check.py OUT_DIR [--mnetc PATH] [--only PART]
 
 Exit status 1 if a logit differs by more than 1e-4 or a run fails. The compiled engine may refuse, with exit status 1
-and a message on how to compile it, what has no named model: another alpha or resolution than the paper's, or
-symmetric padding.
+and a message on how to compile it, what has no named model: another alpha or resolution than the paper's, symmetric
+padding, or other classes than ImageNet's.
 """
 
 import argparse
@@ -79,6 +79,7 @@ def is_named(entry):
         entry["alpha"] in (1.0, 0.75, 0.5, 0.25)
         and entry["resolution"] in (224, 192, 160, 128)
         and entry["padding"] != "symmetric"
+        and entry["classes"] in (1000, 1001)
     )
 
 

@@ -26,7 +26,8 @@ use crate::compile::{Compiled, Request, compile};
 use crate::error::{Complaint, Report, Result};
 use crate::files::write_file;
 use crate::names::{self, Model};
-use crate::{settings, weights};
+use crate::settings;
+use crate::weights::{self, Weights};
 
 /// A model to compile into a crate.
 #[derive(Clone, Debug)]
@@ -127,18 +128,17 @@ impl Build {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with one argument.
+    /// Everything that is wrong with one argument. Files are called what the arguments call them.
     pub fn compile(&self) -> std::result::Result<Built, Fault> {
-        let mut files = Vec::new();
-        let model = self.model.as_deref().map(|model| blame(Argument::Model, self.model(model, &mut files)));
-        let model = model.transpose()?;
-        if let Some(alpha) = self.alpha {
-            blame(Argument::Alpha, settings::alpha(alpha))?;
-        }
-        if let (Some(rho), Some(name)) = (&self.rho, &model) {
-            let spec = blame(Argument::Model, Model::open(name))?.spec;
-            blame(Argument::Rho, names::rho(&spec, rho))?;
-        }
+        let mut found = Found::default();
+        let built = self.compile_files(&mut found);
+        built.map_err(|Fault { argument, report }| Fault { argument, report: found.as_written(report) })
+    }
+
+    fn compile_files(&self, found: &mut Found) -> std::result::Result<Built, Fault> {
+        let model = self.model.as_deref().map(|model| self.model(model, found)).transpose();
+        let model = blame(Argument::Model, model)?;
+        self.check_multipliers(model.as_deref())?;
         let request = Request {
             model: model.as_deref(),
             alpha: self.alpha,
@@ -146,26 +146,35 @@ impl Build {
             classes: self.classes,
             ..Request::default()
         };
-        let weights = self.weights.as_deref().map(|file| {
-            let file = self.find(file)?;
-            files.extend(weights::files(&file));
-            weights::open(&file)
-        });
-        let weights = weights.map(|result| blame(Argument::Weights, result)).transpose()?;
         // What is wrong without weights is not their fault.
         if model.is_some() {
             blame(Argument::Model, compile(&request))?;
         }
-        let request = Request { weights: weights.as_ref(), ..request };
+        let weights = self.weights.as_deref().map(|file| self.weights_of(file, found)).transpose();
+        let weights = blame(Argument::Weights, weights)?;
         let blamed = if weights.is_some() { Argument::Weights } else { Argument::Model };
-        let compiled = blame(blamed, compile(&request))?;
+        let compiled = blame(blamed, compile(&Request { weights: weights.as_ref(), ..request }))?;
         let labels = match &self.labels {
             None => compiled.labels.clone(),
-            Some(file) => blame(Argument::Labels, self.labels_of(&compiled, file, &mut files))?,
+            Some(file) => blame(Argument::Labels, self.labels_of(&compiled, file, found))?,
         };
-        let packed = weights.is_some().then(|| compiled.blob(&labels));
-        let packed = packed.map(|blob| blame(Argument::Weights, blob)).transpose()?;
-        Ok(Built { compiled, packed, files })
+        let packed = weights.is_some().then(|| compiled.blob(&labels)).transpose();
+        Ok(Built {
+            packed: blame(Argument::Weights, packed)?,
+            compiled,
+            files: std::mem::take(&mut found.files),
+        })
+    }
+
+    fn check_multipliers(&self, model: Option<&str>) -> std::result::Result<(), Fault> {
+        if let Some(alpha) = self.alpha {
+            blame(Argument::Alpha, settings::alpha(alpha))?;
+        }
+        if let (Some(rho), Some(model)) = (&self.rho, model) {
+            let spec = blame(Argument::Model, Model::open(model))?.spec;
+            blame(Argument::Rho, names::rho(&spec, rho))?;
+        }
+        Ok(())
     }
 
     /// Compiles the model in a build script, and writes it to `OUT_DIR` as `name` in lower case: the source, and the packed
@@ -187,30 +196,53 @@ impl Build {
     }
 
     /// The model as [`Model::open`] takes it: a name, or a path that has been found.
-    fn model(&self, model: &str, files: &mut Vec<PathBuf>) -> Result<String> {
+    fn model(&self, model: &str, found: &mut Found) -> Result<String> {
         if !names::is_path(model) {
             return Ok(model.to_string());
         }
-        let path = self.find(Path::new(model))?;
-        files.push(path.clone());
+        let path = self.find(Path::new(model), found)?;
+        found.files.push(path.clone());
         Ok(path.display().to_string())
     }
 
-    fn labels_of(&self, compiled: &Compiled, file: &Path, files: &mut Vec<PathBuf>) -> Result<Vec<String>> {
-        let file = self.find(file)?;
-        files.push(file.clone());
-        compiled.read_labels(&file)
+    fn weights_of(&self, file: &Path, found: &mut Found) -> Result<Weights> {
+        let path = self.find(file, found)?;
+        found.files.extend(weights::files(&path));
+        weights::open(&path)
+    }
+
+    fn labels_of(&self, compiled: &Compiled, file: &Path, found: &mut Found) -> Result<Vec<String>> {
+        let path = self.find(file, found)?;
+        found.files.push(path.clone());
+        compiled.read_labels(&path)
     }
 
     /// A file, in the folder of the manifest or one above it: paths may be meant from the root of a workspace.
-    fn find(&self, file: &Path) -> Result<PathBuf> {
+    fn find(&self, file: &Path, found: &mut Found) -> Result<PathBuf> {
         let mut candidates = self.folder.ancestors().map(|folder| folder.join(file));
-        if let Some(found) = candidates.find(|path| path.exists()) {
-            return Ok(found);
+        if let Some(path) = candidates.find(|path| path.exists()) {
+            found.names.push([path.display().to_string(), file.display().to_string()]);
+            return Ok(path);
         }
         let what = format!("{}: there is no such file", file.display());
-        let help = format!("it is looked for in {} and the folders above", self.folder.display());
+        let help = "it is looked for in the folder of Cargo.toml, and in those above it";
         Err(Complaint::new(what).help(help).into())
+    }
+}
+
+/// Files that have been found.
+#[derive(Default)]
+struct Found {
+    /// Those that the model depends on.
+    files: Vec<PathBuf>,
+    /// Where they are, and what the arguments call them.
+    names: Vec<[String; 2]>,
+}
+
+impl Found {
+    /// The report, with files called what the arguments call them.
+    fn as_written(&self, report: Report) -> Report {
+        self.names.iter().fold(report, |report, [path, written]| report.renamed(path, written))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::names::{self, Model};
 use crate::pack::{self, Extras, Tensors};
 use crate::passes;
 use crate::plan::{Options, Plan};
+use crate::quantised::Quantised;
 use crate::settings::{Settings, Trained, Wish};
 use crate::weights::Weights;
 
@@ -49,6 +50,8 @@ pub struct Compiled {
     pub cost: Cost,
     /// Its parameters, where weights were given.
     pub tensors: Option<Tensors>,
+    /// Its integer parameters, where the weights are those of a quantised network; or why they cannot be used.
+    pub quantised: Option<Result<Quantised>>,
     /// Class names, where the weights have them.
     pub labels: Vec<String>,
 }
@@ -71,9 +74,10 @@ pub fn compile(request: &Request<'_>) -> Result<Compiled> {
     within_budget(&model, &plan)?;
     let bind = |weights| bind::bind(&graph, weights).map_err(|report| explained(report, &model, weights));
     let tensors = request.weights.map(bind).transpose()?;
+    let quantised = request.weights.and_then(|weights| Quantised::bind(&graph, weights));
     let labels = request.weights.and_then(|weights| weights.labels.clone()).unwrap_or_default();
     let cost = cost::total(&graph);
-    Ok(Compiled { model, settings, raw, graph, plan, cost, tensors, labels })
+    Ok(Compiled { model, settings, raw, graph, plan, cost, tensors, quantised, labels })
 }
 
 /// The model that is asked for, and the classes that its weights have.

@@ -81,6 +81,17 @@ impl Report {
         &self.complaints
     }
 
+    /// The same complaints, with one name of a file in place of another.
+    pub fn renamed(self, from: &str, to: &str) -> Report {
+        let rename = |text: String| text.replace(from, to);
+        let renamed = |Complaint { message, place, help }| Complaint {
+            message: rename(message),
+            place: place.map(|place| Place { file: rename(place.file), ..place }),
+            help: help.map(rename),
+        };
+        Report { complaints: self.complaints.into_iter().map(renamed).collect() }
+    }
+
     /// `value` if there is nothing to complain about.
     pub fn into_result<T>(self, value: T) -> Result<T> {
         if self.complaints.is_empty() { Ok(value) } else { Err(self) }

@@ -210,8 +210,12 @@ impl<N: Network> Model<N> {
 
     /// The pooled features: what the network sees, before it is put into classes.
     pub fn embedding(&self, input: &impl Input<N>, scratch: &mut Scratch<N>) -> N::Features {
+        self.features(input.image(&self.weights), scratch)
+    }
+
+    fn features(&self, image: Image<'_>, scratch: &mut Scratch<N>) -> N::Features {
         let (kernels, arena) = scratch.parts(self.kernels);
-        N::features(kernels, self.weights.values(), input.image(&self.weights), arena);
+        N::features(kernels, self.weights.values(), image, arena);
         let mut features = N::Features::filled(0.0);
         features.as_mut_slice().copy_from_slice(&arena[N::FEATURES_AT..N::FEATURES_AT + N::EMBEDDING]);
         features
@@ -242,6 +246,18 @@ impl<N: Network> Model<N> {
         let mut scores = self.logits_of(Image::Pixels(&pixels, &preprocess.normalise), scratch)?;
         softmax(scores.as_mut_slice());
         Ok(scores)
+    }
+
+    /// The pooled features of a photo, cropped, resized and normalised as the weights' family does it.
+    ///
+    /// # Errors
+    ///
+    /// Where the photo cannot be resized.
+    #[cfg(feature = "image")]
+    pub fn embed(&self, photo: &crate::Photo, scratch: &mut Scratch<N>) -> Result<N::Features, Error> {
+        let preprocess = self.weights.preprocess();
+        let pixels = photo.prepare(preprocess, N::INPUT)?;
+        Ok(self.features(Image::Pixels(&pixels, &preprocess.normalise), scratch))
     }
 
     /// The `count` most probable classes, best first.

@@ -50,6 +50,12 @@ pub(crate) enum Command {
     /// Run a model on photos, or on tensors
     #[command(after_help = examples::RUN)]
     Run(RunArgs),
+    /// Compiled code against interpreter against reference, layer by layer, and against expected outputs
+    #[command(after_help = examples::VERIFY)]
+    Verify(VerifyArgs),
+    /// How long models take, and what share of the processor's peak that is
+    #[command(after_help = examples::BENCH)]
+    Bench(BenchArgs),
     /// What a weights file holds: family, model, tensors, what is missing
     #[command(after_help = examples::WEIGHTS)]
     Weights {
@@ -134,7 +140,7 @@ pub(crate) struct RunArgs {
     /// A tensor in place of photos: F.npy (f32, normalised) or F.u8 (raw bytes)
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// Writes the output, one row of f32
+    /// Writes the output, one row: f32, or a quantised model's own bytes
     #[arg(long, value_name = "F.npy")]
     pub(crate) output: Option<PathBuf>,
     /// The values before softmax
@@ -149,6 +155,42 @@ pub(crate) struct RunArgs {
     /// How it is run.
     #[command(flatten)]
     pub(crate) how: How,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Outputs to compare with: a folder of MODEL.json and MODEL/PHOTO.logits.npy, or one of PHOTO.logits.npy
+    #[arg(long, value_name = "DIR")]
+    pub(crate) expected: Option<PathBuf>,
+    /// The inputs of those outputs [default: where MODEL.json says, from the folder above on]
+    #[arg(long, value_name = "DIR", requires = "expected")]
+    pub(crate) inputs: Option<PathBuf>,
+    /// An instruction set, in place of all that the processor has
+    #[arg(long, value_parser = values::isa())]
+    pub(crate) isa: Option<Isa>,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Names, or paths of specs; all: the sixteen named models [default: all]
+    pub(crate) models: Vec<String>,
+    /// Overrides of the models, and weights.
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+    /// How they are run.
+    #[command(flatten)]
+    pub(crate) how: How,
+    /// Each layer too: time, multiply-adds a second, share of the peak, bytes touched
+    #[arg(long)]
+    pub(crate) layers: bool,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -176,4 +218,6 @@ pub(crate) struct How {
 pub(crate) enum Precision {
     /// 32-bit floats; 8-bit weights are widened
     F32,
+    /// The bytes of a quantised .tflite, computed exactly as TensorFlow Lite's reference kernels do
+    Int8,
 }

@@ -5,15 +5,18 @@ use std::num::NonZeroUsize;
 
 use clap::ValueEnum;
 use mobilenet_compiler::compile::Compiled;
-use mobilenet_compiler::interpret::{Interpreter, Reference};
+use mobilenet_compiler::interpret::{Interpreter, QuantisedReference, Reference};
 use mobilenet_compiler::ir::Graph;
 use mobilenet_compiler::pack::Tensors;
+use mobilenet_compiler::quantised::Quantised;
 use mobilenet_generated::for_each_model;
 use mobilenet_kernels::image::{Image, Normalise};
 use mobilenet_kernels::{Isa, Kernels};
 use mobilenet_runtime::{Model, Network, Scratch, Weights};
 
 use crate::Failure;
+use crate::args::{How, Precision};
+use crate::scores::Scores;
 
 /// What runs a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -40,6 +43,11 @@ impl fmt::Display for Engine {
 pub(crate) trait Run: Send {
     /// The scores before softmax.
     fn logits(&mut self, image: Image<'_>) -> Result<&[f32], Failure>;
+
+    /// The output, which for a quantised model is bytes.
+    fn scores(&mut self, image: Image<'_>) -> Result<Scores, Failure> {
+        Ok(Scores::Floats(self.logits(image)?.to_vec()))
+    }
 }
 
 /// A model with its weights, from which runs are made.
@@ -52,6 +60,8 @@ pub(crate) struct Runner<'c> {
     tensors: &'c Tensors,
     weights: Option<Weights>,
     make: Option<Make>,
+    /// The integers of a quantised model, if it is to be run with those.
+    quantised: Option<&'c Quantised>,
 }
 
 type Make = fn(Weights, Isa, NonZeroUsize) -> Result<Box<dyn Run>, Failure>;
@@ -80,11 +90,40 @@ impl<'c> Runner<'c> {
         };
         let packed = (engine == Engine::Compiled).then(|| compiled.blob(&[])).transpose()?;
         let weights = packed.map(|packed| Weights::from_bytes(&packed)).transpose()?;
-        Ok(Runner { engine, isa, compiled, tensors, weights, make })
+        Ok(Runner { engine, isa, compiled, tensors, weights, make, quantised: None })
+    }
+
+    /// As [`new`](Self::new), with the numbers that are asked for, or else those of the weights.
+    pub(crate) fn of(compiled: &'c Compiled, how: &How) -> Result<Self, Failure> {
+        let quantised = match (how.precision, &compiled.quantised) {
+            (Some(Precision::F32), _) | (None, None) => {
+                return Runner::new(compiled, how.engine, how.isa);
+            }
+            (Some(Precision::Int8), None) => {
+                return Err(Failure::input(
+                    "int8 takes the weights of a quantised .tflite; these are floats",
+                ));
+            }
+            (_, Some(Err(report))) => {
+                let help = "help: `--precision f32` widens the weights to floats";
+                return Err(Failure::input(format!("{report}\n  {help}")));
+            }
+            (_, Some(Ok(quantised))) => quantised,
+        };
+        if let Some(engine @ (Engine::Compiled | Engine::Interpreter)) = how.engine {
+            return Err(Failure::input(format!(
+                "quantised models run on the reference; `--engine {engine}` takes `--precision f32`"
+            )));
+        }
+        let runner = Runner::new(compiled, Some(Engine::Reference), how.isa)?;
+        Ok(Runner { quantised: Some(quantised), ..runner })
     }
 
     /// The model, ready to run on so many threads; the reference knows only one.
     pub(crate) fn start(&self, threads: NonZeroUsize) -> Result<Box<dyn Run + 'c>, Failure> {
+        if let Some(quantised) = self.quantised {
+            return Ok(Box::new(ByteLoops { graph: &self.compiled.graph, quantised, scores: Vec::new() }));
+        }
         match (self.engine, &self.weights, self.make) {
             (Engine::Compiled, Some(weights), Some(make)) => make(weights.clone(), self.isa, threads),
             (Engine::Reference, ..) => {
@@ -138,6 +177,35 @@ impl Run for Loops<'_> {
     }
 }
 
+/// The reference of a quantised model.
+struct ByteLoops<'c> {
+    graph: &'c Graph,
+    quantised: &'c Quantised,
+    scores: Vec<f32>,
+}
+
+impl ByteLoops<'_> {
+    fn bytes(&self, image: Image<'_>) -> Result<Vec<i16>, Failure> {
+        let reference = QuantisedReference::new(self.graph, self.quantised);
+        Ok(match image {
+            Image::Pixels(pixels, _) => reference.run(pixels)?,
+            Image::Tensor(values) => reference.run(&self.quantised.pixels(values))?,
+        })
+    }
+}
+
+impl Run for ByteLoops<'_> {
+    fn logits(&mut self, image: Image<'_>) -> Result<&[f32], Failure> {
+        let affine = self.quantised.scores;
+        self.scores = self.bytes(image)?.into_iter().map(|byte| affine.number(byte)).collect();
+        Ok(&self.scores)
+    }
+
+    fn scores(&mut self, image: Image<'_>) -> Result<Scores, Failure> {
+        Ok(Scores::of_bytes(self.bytes(image)?, self.quantised))
+    }
+}
+
 /// An image as floats.
 pub(crate) fn normalised(image: Image<'_>, channels: usize) -> Vec<f32> {
     match image {
@@ -167,6 +235,11 @@ fn make_compiled(compiled: &Compiled) -> Option<Make> {
     }
     for_each_model!(find);
     None
+}
+
+/// Whether this program has code for a model.
+pub(crate) fn is_compiled(compiled: &Compiled) -> bool {
+    make_compiled(compiled).is_some()
 }
 
 fn native<N: Network>(weights: Weights, isa: Isa, threads: NonZeroUsize) -> Result<Box<dyn Run>, Failure> {

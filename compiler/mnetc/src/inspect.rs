@@ -2,6 +2,7 @@
 
 use mobilenet_compiler::compile::{Compiled, compile};
 use mobilenet_compiler::cost::{self, Cost};
+use mobilenet_compiler::epilogue::{self, Tally};
 use mobilenet_compiler::ir::Node;
 use mobilenet_compiler::plan::Part;
 use mobilenet_compiler::plan::memory::{Holds, Lifetime};
@@ -31,14 +32,45 @@ pub(crate) fn inspect(args: &ModelArgs, json: bool) -> Result<(), Failure> {
     let weights = args.overrides.open_weights()?;
     let compiled = compile(&args.overrides.request(args.model.as_deref(), weights.as_ref()))?;
     let layers = layers(&compiled);
+    let tallies = match &compiled.quantised {
+        Some(Ok(quantised)) => epilogue::tallies(&compiled.graph, quantised),
+        _ => Vec::new(),
+    };
     if json {
         let mut document = summary(&compiled);
         document.insert("streamed".into(), streamed(&layers).into());
         document.insert("in_place".into(), in_place(&layers).into());
         document.insert("layers".into(), layers.iter().map(Layer::json).collect());
+        if !tallies.is_empty() {
+            document.insert("epilogues".into(), tallies.iter().map(tally_json).collect());
+        }
         return output::json(&Value::Object(document));
     }
-    output::print(&(heading(&compiled, &layers) + "\n" + &table(&compiled, &layers)))
+    let mut text = heading(&compiled, &layers) + "\n" + &table(&compiled, &layers);
+    if !tallies.is_empty() {
+        text += &("\n".to_string() + &epilogues(&tallies));
+    }
+    output::print(&text)
+}
+
+fn tally_json(tally: &Tally) -> Value {
+    json!({ "layer": tally.layer, "f32": tally.f32, "f64": tally.f64, "integer": tally.integer })
+}
+
+/// How sums of a quantised model become bytes, as has been shown to be exact.
+fn epilogues(tallies: &[Tally]) -> String {
+    let mut table = Table::new(&[
+        Left("quantised layer"),
+        Right("channels by f32 multiply-add"),
+        Right("by f64"),
+        Right("as integers"),
+    ]);
+    for tally in tallies {
+        let counts = [tally.f32, tally.f64, tally.integer].map(|count| number(count as u64));
+        let [f32, f64, integer] = counts;
+        table.row([tally.layer.clone(), f32, f64, integer]);
+    }
+    table.text()
 }
 
 /// The layers that compute something, in order.

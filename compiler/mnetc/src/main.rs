@@ -1,7 +1,9 @@
 //! `mnetc`, the command line of the MobileNet compiler.
 #![forbid(unsafe_code)]
 
+mod agree;
 mod args;
+mod bench;
 mod compile;
 mod engine;
 mod graph;
@@ -11,8 +13,11 @@ mod output;
 mod pack;
 mod progress;
 mod run;
+mod scores;
+mod seed;
 mod table;
 mod tensor;
+mod verify;
 mod weights;
 
 use std::process::ExitCode;
@@ -59,6 +64,8 @@ fn main() -> ExitCode {
         Command::Graph(args) => graph::graph(&args),
         Command::Compile(args) => compile::compile(&args),
         Command::Run(args) => run::run(&args),
+        Command::Verify(args) => verify::verify(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Weights { file, json } => weights::weights(&file, json),
         Command::Pack { model, labels, output } => pack::pack(&model, labels.as_deref(), &output),
     };

@@ -10,7 +10,6 @@ use mobilenet_compiler::compile::{Compiled, compile};
 use mobilenet_compiler::names::Model;
 use mobilenet_compiler::weights::{self, Weights};
 use mobilenet_kernels::image::Image;
-use mobilenet_kernels::softmax;
 use mobilenet_runtime::{Guess, Labels, Photo};
 use serde_json::{Value, json};
 
@@ -19,7 +18,8 @@ use crate::args::RunArgs;
 use crate::engine::{Run, Runner};
 use crate::output;
 use crate::progress;
-use crate::tensor::{Tensor, write_row};
+use crate::scores::Scores;
+use crate::tensor::Tensor;
 
 /// The model that is run where no other is asked for: Keras, alpha 0.25, 128 x 128.
 const DEFAULT_MODEL: &str = "0.25_MobileNet_tiny";
@@ -36,7 +36,7 @@ enum Input<'a> {
 struct Outcome {
     input: String,
     ms: f64,
-    logits: Vec<f32>,
+    scores: Scores,
 }
 
 /// An input by its number, and what came of it.
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         fits(tensor, path, &compiled)?;
     }
     let labels = labels(args, &compiled)?;
-    let runner = Runner::new(&compiled, args.how.engine, args.how.isa)?;
+    let runner = Runner::of(&compiled, &args.how)?;
     let inputs: Vec<Input<'_>> = match (tensor, &args.input) {
         (Some(tensor), Some(path)) => vec![Input::Tensor(path.display().to_string(), tensor)],
         _ => images.iter().map(|image| Input::Photo(image)).collect(),
@@ -64,8 +64,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let (outcomes, failures) = run_all(&runner, &compiled, &inputs, args.how.threads, &bar)?;
     bar.finish_and_clear();
     if let (Some(path), [outcome]) = (&args.output, &outcomes[..]) {
-        let row = if args.logits { outcome.logits.clone() } else { probabilities(&outcome.logits) };
-        write_row(path, &row)?;
+        outcome.scores.write(path, args.logits)?;
     }
     print(args, &compiled, &runner, &labels, &outcomes)?;
     // One photo that cannot be read does not keep the others from being run.
@@ -221,14 +220,8 @@ fn run_one(engine: &mut dyn Run, compiled: &Compiled, input: &Input<'_>) -> Resu
         Input::Tensor(path, Tensor::Floats(values, _)) => (path.clone(), Image::Tensor(values)),
     };
     let start = Instant::now();
-    let logits = engine.logits(image)?.to_vec();
-    Ok(Outcome { input: name, ms: start.elapsed().as_secs_f64() * 1e3, logits })
-}
-
-fn probabilities(logits: &[f32]) -> Vec<f32> {
-    let mut scores = logits.to_vec();
-    softmax(&mut scores);
-    scores
+    let scores = engine.scores(image)?;
+    Ok(Outcome { input: name, ms: start.elapsed().as_secs_f64() * 1e3, scores })
 }
 
 fn print(
@@ -242,9 +235,8 @@ fn print(
     let (model, engine, isa) = (&compiled.plan.name, runner.engine.to_string(), runner.isa.name());
     if args.json {
         let guess = |guess: Guess<'_>| json!({ "index": guess.index, "label": guess.label, "probability": guess.probability });
-        let result = |Outcome { input, ms, logits }: &Outcome| {
-            let scores = probabilities(logits);
-            let top: Vec<Value> = labels.top(&scores, top).into_iter().map(guess).collect();
+        let result = |Outcome { input, ms, scores }: &Outcome| {
+            let top: Vec<Value> = labels.top(&scores.probabilities(), top).into_iter().map(guess).collect();
             json!({ "input": input, "ms": ms, "top": top })
         };
         let results: Vec<Value> = outcomes.iter().map(result).collect();
@@ -254,9 +246,9 @@ fn print(
         );
     }
     let mut text = String::new();
-    for Outcome { input, ms, logits } in outcomes {
+    for Outcome { input, ms, scores } in outcomes {
         text += &format!("{input}  ({model}, {engine}, {isa}, {ms:.2} ms)\n");
-        for Guess { index, label, probability } in labels.top(&probabilities(logits), top) {
+        for Guess { index, label, probability } in labels.top(&scores.probabilities(), top) {
             let line = format!("{:7.2} %  {index:4}  {label}", probability * 100.0);
             text += &format!("{}\n", line.trim_end());
         }

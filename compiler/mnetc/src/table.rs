@@ -39,6 +39,11 @@ impl Table {
         self.0.add_row(Row::from(cells));
     }
 
+    /// Adds a row to a table whose columns are not known beforehand.
+    pub(crate) fn cells(&mut self, cells: Vec<String>) {
+        self.0.add_row(Row::from(cells));
+    }
+
     /// The table as lines.
     pub(crate) fn text(&self) -> String {
         self.0.trim_fmt() + "\n"

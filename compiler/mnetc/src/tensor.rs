@@ -1,9 +1,10 @@
 //! Tensors from and to files: `.npy`, and raw bytes.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use mobilenet_compiler::files::write_file;
-use npyz::{NpyFile, WriterBuilder};
+use npyz::{AutoSerialize, NpyFile, WriterBuilder};
 
 use crate::Failure;
 
@@ -27,34 +28,51 @@ impl Tensor {
 
     /// Reads `F.npy` (f32, shape (1, h, w, c) or (h, w, c)) or any other file as raw bytes.
     pub(crate) fn read(path: &Path) -> Result<Tensor, Failure> {
-        let bytes =
-            std::fs::read(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
         if path.extension().is_none_or(|extension| extension != "npy") {
-            return Ok(Tensor::Bytes(bytes));
+            return Ok(Tensor::Bytes(read(path)?));
         }
-        let failed = |what: &dyn std::fmt::Display| Failure::input(format!("{}: {what}", path.display()));
-        let file = NpyFile::new(&bytes[..]).map_err(|error| failed(&error))?;
-        let shape: Vec<usize> = file.shape().iter().map(|&extent| extent as usize).collect();
-        let shape = match shape[..] {
-            [1, height, width, channels] | [height, width, channels] => [height, width, channels],
-            _ => return Err(failed(&format!("its shape is {shape:?}, not (1, h, w, c) or (h, w, c)"))),
-        };
-        if file.order() != npyz::Order::C {
-            return Err(failed(&"it is in Fortran order"));
+        let (values, shape) = npy(path)?;
+        match shape[..] {
+            [1, height, width, channels] | [height, width, channels] => {
+                Ok(Tensor::Floats(values, [height, width, channels]))
+            }
+            _ => Err(failed(path, &format!("its shape is {shape:?}, not (1, h, w, c) or (h, w, c)"))),
         }
-        // A header may claim any size; only what the file holds is read.
-        let len = shape.iter().try_fold(1usize, |len, &extent| len.checked_mul(extent));
-        if len.is_none_or(|len| len > bytes.len() / 4) {
-            return Err(failed(&"it has fewer values than its shape says"));
-        }
-        let values = file.into_vec::<f32>().map_err(|error| failed(&error))?;
-        Ok(Tensor::Floats(values, shape))
     }
 }
 
+/// Reads the f32s of a `.npy` file, whatever their shape.
+pub(crate) fn read_row(path: &Path) -> Result<Vec<f32>, Failure> {
+    Ok(npy(path)?.0)
+}
+
+/// The values and the shape of a `.npy` file.
+fn npy(path: &Path) -> Result<(Vec<f32>, Vec<usize>), Failure> {
+    let bytes = read(path)?;
+    let file = NpyFile::new(&bytes[..]).map_err(|error| failed(path, &error))?;
+    let shape: Vec<usize> = file.shape().iter().map(|&extent| extent as usize).collect();
+    if file.order() != npyz::Order::C {
+        return Err(failed(path, &"it is in Fortran order"));
+    }
+    // A header may claim any size; only what the file holds is read.
+    let len = shape.iter().try_fold(1usize, |len, &extent| len.checked_mul(extent));
+    if len.is_none_or(|len| len > bytes.len() / 4) {
+        return Err(failed(path, &"it has fewer values than its shape says"));
+    }
+    Ok((file.into_vec().map_err(|error| failed(path, &error))?, shape))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| failed(path, &error))
+}
+
+fn failed(path: &Path, what: &dyn Display) -> Failure {
+    Failure::input(format!("{}: {what}", path.display()))
+}
+
 /// Writes one row of values as `.npy`, beside the file and then in its place.
-pub(crate) fn write_row(path: &Path, values: &[f32]) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::input(format!("{}: {error}", path.display()));
+pub(crate) fn write_row<T: AutoSerialize + Copy>(path: &Path, values: &[T]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| failed(path, &error);
     let mut bytes = Vec::new();
     let mut writer = npyz::WriteOptions::new()
         .default_dtype()

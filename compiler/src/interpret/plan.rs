@@ -55,6 +55,15 @@ impl Interpreter {
     ///
     /// Where the image has another size.
     pub fn run(&mut self, image: Image<'_>) -> Result<&[f32]> {
+        self.walk(image, |_, _| ())
+    }
+
+    /// Runs the network, and tells `after` each step what is in the arena.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn walk(&mut self, image: Image<'_>, mut after: impl FnMut(&Step, &[f32])) -> Result<&[f32]> {
         let [height, width, channels] = self.plan.input;
         if image.len() != height * width * channels {
             let found = image.len();
@@ -65,6 +74,7 @@ impl Interpreter {
         let kernels = self.team.as_ref().map_or(self.kernels, |team| self.kernels.on(team));
         for step in &self.plan.steps {
             run_step(step, kernels, image, floats(&self.weights), floats_mut(&mut self.arena));
+            after(step, floats(&self.arena));
         }
         Ok(&floats(&self.arena)[self.plan.logits..][..self.plan.classes])
     }

@@ -7,8 +7,9 @@
 use std::ops::RangeInclusive;
 
 use mobilenet_kernels::layout::{Map, Order, padded};
+use mobilenet_kernels::pack;
 
-use super::{Kernel, Plan};
+use super::{Kernel, Part, Plan};
 
 /// What a stretch of the arena holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -176,6 +177,26 @@ impl Plan {
         let sections = self.sections.iter().filter(|section| offsets.contains(&section.offset));
         sections.map(|section| section.len * size_of::<f32>()).sum()
     }
+}
+
+impl Part {
+    /// The layer's output, (height, width, channels), out of an arena in which it has just been written. Only the last rows
+    /// of a ring are still there.
+    pub fn value(&self, arena: &[f32]) -> Vec<f32> {
+        let mut value = vec![0.0; self.output.len()];
+        match (self.kernel.uses().output, &self.kernel) {
+            (Some(map), _) => pack::from_map(&map, arena, &mut value),
+            (None, Kernel::Pool(layer)) => copy(layer.layer().output, arena, &mut value),
+            (None, Kernel::FullyConnected(layer)) => copy(layer.layer().output, arena, &mut value),
+            (None, Kernel::Softmax(layer)) => copy(layer.layer().vector, arena, &mut value),
+            (None, _) => {}
+        }
+        value
+    }
+}
+
+fn copy(offset: usize, arena: &[f32], value: &mut [f32]) {
+    value.copy_from_slice(&arena[offset..offset + value.len()]);
 }
 
 fn vector(offset: usize, len: usize) -> Vec<Span> {

@@ -70,6 +70,7 @@ pub(super) fn assemble(format: &'static str, tensors: Vec<Named>) -> Result<Weig
         missing,
         unused,
         padding: None,
+        quantised: None,
     })
 }
 
@@ -99,17 +100,11 @@ impl Drafts {
             report.push(Complaint::new(format!("`{}` holds {} values, not floats", info.name, info.dtype)));
             return None;
         };
-        if data.len() != info.shape.iter().fold(1, |volume: usize, &extent| volume.saturating_mul(extent))
-            || data.is_empty()
-        {
-            report.push(Complaint::new(format!(
-                "`{}` holds {} values, its shape is {:?}",
-                info.name,
-                data.len(),
-                info.shape
-            )));
+        let misfit = format!("`{}` has {} values for shape {:?}", info.name, data.len(), info.shape);
+        let Some(tensor) = Tensor::new(info.shape, data) else {
+            report.push(Complaint::new(misfit));
             return None;
-        }
+        };
         let at = *self.index.entry((slot, name.clone())).or_insert_with(|| {
             self.list.push(Draft { name, slot, layout, parts: BTreeMap::new() });
             self.list.len() - 1
@@ -121,7 +116,7 @@ impl Drafts {
         if let Some((other, _)) = draft.parts.get(&role) {
             report.push(Complaint::new(format!("`{other}` and `{}` are the same tensor by name", info.name)));
         } else {
-            draft.parts.insert(role, (info.name, Tensor { shape: info.shape, data }));
+            draft.parts.insert(role, (info.name, tensor));
         }
         None
     }

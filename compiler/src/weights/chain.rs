@@ -201,6 +201,7 @@ impl Chain {
             missing: Vec::new(),
             unused: Vec::new(),
             padding,
+            quantised: None,
         })
     }
 }

@@ -26,6 +26,7 @@ mod names;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod open;
+mod quantised;
 #[cfg(feature = "safetensors")]
 mod safetensors;
 #[cfg(feature = "safetensors")]
@@ -37,12 +38,14 @@ mod tflite;
 #[cfg(any(feature = "tflite", feature = "keras"))]
 mod zip;
 
+use crate::error::Result;
 use crate::family::{Activation, Family, Padding};
 
 pub use bind::{Difference, Expected};
 pub use guess::Guess;
 pub use names::{Naming, Scheme};
 pub use open::{files, open, read};
+pub use quantised::{Affine, Integers, Quantised, QuantisedLayer, Softmax};
 pub use slots::{Half, Slot};
 pub use tensors::{Tensor, TensorInfo};
 
@@ -140,6 +143,9 @@ pub struct Weights {
     pub unused: Vec<String>,
     /// Padding at stride 2, where the file says (graph formats, config.json).
     pub padding: Option<Padding>,
+    /// What integer arithmetic needs, where the file's network computes with 8-bit integers; an error where it does so
+    /// in a way that is not known here. The dequantised values above are there either way.
+    pub quantised: Option<Result<Quantised>>,
 }
 
 impl Kind {

@@ -30,7 +30,7 @@ pub fn open(path: &Path) -> Result<Weights> {
     let path = resolve(path)?;
     let name = path.display().to_string();
     let bytes = read_file(&path)?;
-    named(&name, read_at(&bytes, &name, Some(&path)))
+    all_named(&name, read_at(&bytes, &name, Some(&path)))
 }
 
 /// The files that weights are read from, so that a build can watch them: the file itself, and what lies beside it.
@@ -61,7 +61,14 @@ pub fn files(path: &Path) -> Vec<PathBuf> {
 /// # Errors
 /// The bytes are of no known format, are damaged, or their format is not compiled in.
 pub fn read(bytes: &[u8], name: &str) -> Result<Weights> {
-    named(name, read_at(bytes, name, None))
+    all_named(name, read_at(bytes, name, None))
+}
+
+/// [`named`], what is wrong with integers alone included.
+fn all_named(name: &str, weights: Result<Weights>) -> Result<Weights> {
+    let weights = named(name, weights)?;
+    let quantised = weights.quantised.map(|quantised| named(name, quantised));
+    Ok(Weights { quantised, ..weights })
 }
 
 fn read_at(bytes: &[u8], name: &str, path: Option<&Path>) -> Result<Weights> {

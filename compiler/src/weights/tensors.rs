@@ -3,13 +3,13 @@
 /// Many times what the largest MobileNet holds; a file may name one place of it in many tensors.
 pub(super) const MOST_VALUES: usize = 1 << 26;
 
-/// A dense tensor, row-major, its values widened to f32.
+/// A dense tensor, row-major; its values are widened to f32, unless integers are asked for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tensor {
+pub struct Tensor<T = f32> {
     /// Extents, outermost first.
     pub shape: Vec<usize>,
     /// Values.
-    pub data: Vec<f32>,
+    pub data: Vec<T>,
 }
 
 /// What a file says about one of its tensors.
@@ -23,10 +23,16 @@ pub struct TensorInfo {
     pub dtype: &'static str,
 }
 
-impl Tensor {
+impl<T: Copy> Tensor<T> {
+    /// Values under a shape of as many. There is at least one: so no product of some of the extents overflows.
+    pub(super) fn new(shape: Vec<usize>, data: Vec<T>) -> Option<Tensor<T>> {
+        let volume = shape.iter().try_fold(1usize, |volume, &extent| volume.checked_mul(extent));
+        (volume == Some(data.len()) && !data.is_empty()).then_some(Tensor { shape, data })
+    }
+
     /// The tensor with its extents in another order: extent `i` of the result is extent `order[i]` of this one.
     /// Extents of 1 that `order` leaves out are dropped.
-    pub(super) fn transposed(&self, order: &[usize]) -> Tensor {
+    pub(super) fn transposed(&self, order: &[usize]) -> Tensor<T> {
         let mut strides = vec![1; self.shape.len()];
         for i in (1..self.shape.len()).rev() {
             strides[i - 1] = strides[i] * self.shape[i];
@@ -51,7 +57,7 @@ impl Tensor {
     }
 
     /// The same values under another shape of as many.
-    pub(super) fn reshaped(self, shape: Vec<usize>) -> Tensor {
+    pub(super) fn reshaped(self, shape: Vec<usize>) -> Tensor<T> {
         debug_assert_eq!(shape.iter().product::<usize>(), self.data.len());
         Tensor { shape, data: self.data }
     }
@@ -141,13 +147,19 @@ mod tests {
     }
 
     #[test]
+    fn shapes_that_fit() {
+        assert!(Tensor::new(vec![], vec![1.0]).is_some());
+        assert!(Tensor::new(vec![2, 1], vec![1.0, 2.0]).is_some());
+        assert!(Tensor::new(vec![2], vec![1.0]).is_none());
+        assert!(Tensor::<f32>::new(vec![0, usize::MAX, 2], vec![]).is_none());
+    }
+
+    #[test]
     fn transposes() {
         let tensor = Tensor { shape: vec![2, 3], data: vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0] };
         let turned = tensor.transposed(&[1, 0]);
         assert_eq!(turned, Tensor { shape: vec![3, 2], data: vec![0.0, 3.0, 1.0, 4.0, 2.0, 5.0] });
         let unit = tensor.clone().reshaped(vec![2, 1, 3]);
         assert_eq!(unit.transposed(&[2, 0]), turned);
-        let empty = Tensor { shape: vec![0, 3], data: vec![] };
-        assert_eq!(empty.transposed(&[1, 0]).shape, [3, 0]);
     }
 }

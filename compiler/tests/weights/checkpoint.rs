@@ -208,7 +208,7 @@ fn what_is_no_checkpoint_of_named_variables() {
         1,
     );
     let cases = [
-        (index(&[a.clone()]), "not the index of a checkpoint"),
+        (index(std::slice::from_ref(&a)), "not the index of a checkpoint"),
         (index(&[(b"", b"\xff\xff".to_vec())]), "not the index of a checkpoint"),
         (index(&[big_endian]), "big-endian"),
         (index(&[header(1), graph]), "an object-based checkpoint of TensorFlow 2"),

@@ -63,3 +63,11 @@ fn huge_claims_in_a_safetensors_header() {
         }
     }
 }
+
+#[test]
+fn no_values_of_a_shape_without_end() {
+    let header = r#"{"a.weight":{"dtype":"F32","shape":[0,4294967296,4294967296,3],"data_offsets":[0,0]}}"#;
+    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
+    let error = read(&file, "test.safetensors").unwrap_err().to_string();
+    assert!(error.contains("`a.weight` has 0 values for shape [0, 4294967296, 4294967296, 3]"), "{error}");
+}

@@ -11,6 +11,7 @@ mod net;
 mod onnx;
 mod opening;
 mod protobuf;
+mod quantised;
 mod real;
 mod schemes;
 mod tflite;

@@ -208,6 +208,7 @@ fn what_is_no_mobilenet_is_refused() {
         w.floats("kernel", &[4, 3, 3, 3], |n| n as f32);
         w.floats("matrix", &[4, 3], |n| n as f32);
         w.integers("integers", &[1, 1, 0, 0, 0, 0, 0, 0]);
+        w.initializers.push(tensor("endless", &[0, 1 << 40, 1 << 40, 3], F32));
         w.node(op, inputs, "a", attributes);
         read(&w.finish(&[1, 3, 8, 8], "a"), "test").map_err(|report| report.to_string())
     }
@@ -215,6 +216,7 @@ fn what_is_no_mobilenet_is_refused() {
     let cases = [
         (one("MaxPool", &["image"], &[]), "MaxPool has no place in a MobileNet v1"),
         (one("Conv", &["image", "missing"], &[]), "`missing` is not constant"),
+        (one("Conv", &["image", "endless"], &[]), "`endless` has 0 values for shape"),
         (one("Conv", &["image", "integers"], &[]), "`integers` holds i64 values, not floats"),
         (one("Conv", &["image", "kernel"], &[("dilations", Ints(&[2, 2]))]), "is dilated"),
         (one("Conv", &["image", "kernel"], &[("strides", Ints(&[1, 2]))]), "different strides"),

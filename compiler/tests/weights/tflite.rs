@@ -12,11 +12,12 @@ type Offset = WIPOffset<TableFinishedWIPOffset>;
 
 /// Types of tensors, by their numbers in the schema.
 const F32: u8 = 0;
-const I32: u8 = 2;
-const U8: u8 = 3;
+pub(crate) const I32: u8 = 2;
+pub(crate) const U8: u8 = 3;
+pub(crate) const I8: u8 = 9;
 
 /// Writes a model operator by operator.
-struct Writer {
+pub(crate) struct Writer {
     builder: FlatBufferBuilder<'static>,
     tensors: Vec<Offset>,
     buffers: Vec<Offset>,
@@ -24,12 +25,20 @@ struct Writer {
     codes: Vec<i8>,
 }
 
+/// Scales and zero points of a tensor, one or as many as its axis is long.
+#[derive(Clone)]
+pub(crate) struct Scale {
+    pub(crate) scales: Vec<f32>,
+    pub(crate) zeros: Vec<i64>,
+    pub(crate) axis: i32,
+}
+
 fn slot(field: u16) -> VOffsetT {
     4 + 2 * field
 }
 
 impl Writer {
-    fn new() -> Writer {
+    pub(crate) fn new() -> Writer {
         let mut builder = FlatBufferBuilder::new();
         let start = builder.start_table();
         let empty = builder.end_table(start);
@@ -44,6 +53,19 @@ impl Writer {
 
     /// A tensor; `data` is empty where it is computed.
     fn tensor(&mut self, name: &str, shape: &[i32], kind: u8, data: &[u8], scale: Option<(f32, i64)>) -> i32 {
+        let scale = scale.map(|(scale, zero)| Scale { scales: vec![scale], zeros: vec![zero], axis: 0 });
+        self.scaled(name, shape, kind, data, scale.as_ref())
+    }
+
+    /// A tensor with any quantisation.
+    pub(crate) fn scaled(
+        &mut self,
+        name: &str,
+        shape: &[i32],
+        kind: u8,
+        data: &[u8],
+        scale: Option<&Scale>,
+    ) -> i32 {
         let b = &mut self.builder;
         let buffer = if data.is_empty() {
             0
@@ -54,11 +76,12 @@ impl Writer {
             self.buffers.push(b.end_table(table));
             self.buffers.len() as u32 - 1
         };
-        let quantisation = scale.map(|(scale, zero)| {
-            let (scale, zero) = (b.create_vector(&[scale]), b.create_vector(&[zero]));
+        let quantisation = scale.map(|Scale { scales, zeros, axis }| {
+            let (scale, zero) = (b.create_vector(scales), b.create_vector(zeros));
             let table = b.start_table();
             b.push_slot_always(slot(2), scale);
             b.push_slot_always(slot(3), zero);
+            b.push_slot(slot(6), *axis, 0);
             b.end_table(table)
         });
         let (name, shape) = (b.create_string(name), b.create_vector(shape));
@@ -85,7 +108,14 @@ impl Writer {
     }
 
     /// An operator; `bytes` and `ints` are its options by field.
-    fn operator(&mut self, code: i8, inputs: &[i32], output: i32, bytes: &[(u16, u8)], ints: &[(u16, i32)]) {
+    pub(crate) fn operator(
+        &mut self,
+        code: i8,
+        inputs: &[i32],
+        output: i32,
+        bytes: &[(u16, u8)],
+        ints: &[(u16, i32)],
+    ) {
         self.codes.push(code);
         let b = &mut self.builder;
         let options = b.start_table();
@@ -105,7 +135,7 @@ impl Writer {
         self.operators.push(b.end_table(table));
     }
 
-    fn finish(mut self, input: i32, output: i32) -> Vec<u8> {
+    pub(crate) fn finish(mut self, input: i32, output: i32) -> Vec<u8> {
         let b = &mut self.builder;
         let codes: Vec<_> = (self.codes.iter())
             .map(|&code| {
@@ -135,15 +165,16 @@ impl Writer {
 }
 
 const ADD: i8 = 0;
-const AVERAGE_POOL: i8 = 1;
-const CONV: i8 = 3;
+pub(crate) const AVERAGE_POOL: i8 = 1;
+pub(crate) const CONV: i8 = 3;
 const DEPTHWISE: i8 = 4;
-const FULLY_CONNECTED: i8 = 9;
+pub(crate) const FULLY_CONNECTED: i8 = 9;
 const MUL: i8 = 18;
 const RELU: i8 = 19;
-const RESHAPE: i8 = 22;
-const SOFTMAX: i8 = 25;
+pub(crate) const RESHAPE: i8 = 22;
+pub(crate) const SOFTMAX: i8 = 25;
 const PAD: i8 = 34;
+pub(crate) const MEAN: i8 = 40;
 
 /// One 8-bit convolution on grey 8 x 8, an unfused float block padded apart, pooling, a dense layer.
 fn small() -> Vec<u8> {

@@ -16,6 +16,7 @@ extern crate alloc;
 #[cfg(all(feature = "alloc", feature = "std"))]
 extern crate std as alloc;
 
+pub mod fixed;
 pub mod header;
 pub mod image;
 mod isa;

@@ -2,6 +2,8 @@
 //!
 //! Sums are kept in f64 and rounded once, so that differences are those of the kernel under test.
 
+pub mod quantised;
+
 use crate::layout::Window;
 
 /// Sizes of a convolution: height, width, channels of input and output.

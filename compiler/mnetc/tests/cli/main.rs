@@ -3,4 +3,5 @@
 mod common;
 mod graphs;
 mod mistakes;
+mod quantised;
 mod showing;

@@ -73,11 +73,8 @@ impl<'a> Values<'a> {
         } else {
             tensor.float_data.clone()
         };
-        let volume = shape.iter().try_fold(1usize, |volume, &extent| volume.checked_mul(extent));
-        if volume != Some(data.len()) {
-            return Err(fault(&format!("has {} values for shape {shape:?}", data.len())).into());
-        }
-        Ok(tensors::Tensor { shape, data })
+        let misfit = fault(&format!("has {} values for shape {shape:?}", data.len()));
+        tensors::Tensor::new(shape, data).ok_or_else(|| misfit.into())
     }
 }
 

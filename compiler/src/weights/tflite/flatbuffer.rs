@@ -75,6 +75,11 @@ impl<'a> Table<'a> {
         self.scalar(index).map_or(default, i32::from_le_bytes)
     }
 
+    /// A float, 0 where it was left out.
+    pub(super) fn f32(&self, index: usize) -> f32 {
+        self.scalar(index).map_or(0.0, f32::from_le_bytes)
+    }
+
     /// A table in a field.
     pub(super) fn table(&self, index: usize) -> Option<Table<'a>> {
         Table::new(self.bytes, follow(self.bytes, self.field(index)?)?)

@@ -3,16 +3,18 @@
 //! A file is a FlatBuffer ([`flatbuffer`], [`schema`]); labels may be packed behind it as a zip archive.
 
 mod flatbuffer;
+mod integers;
 mod metadata;
 mod schema;
 mod values;
 
 use mobilenet_kernels::image::Normalise;
 
+use self::integers::{Gathering, Operands};
 use self::schema::{Code, Model, Operator, Type};
 use super::borders::Border;
 use super::chain::{Chain, Link};
-use super::{Kind, Role, TensorInfo, Weights};
+use super::{Kind, Role, Tensor, TensorInfo, Weights};
 use crate::error::{Complaint, Result};
 use crate::family::{Activation, Family};
 
@@ -26,7 +28,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Weights> {
         &[_, height, width, _] => Some([height, width]),
         _ => None,
     };
-    let mut walk = Walk { model: &model, chain: Chain::new(size), zeros: [0; 4] };
+    let integers = Gathering::new(&model.tensors[input]);
+    let mut walk = Walk { model: &model, chain: Chain::new(size), zeros: [0; 4], integers };
     let mut at = input;
     // Each operator can be met once: a chain that is longer runs in a circle.
     for _ in 0..=model.operators.len() {
@@ -44,6 +47,8 @@ struct Walk<'m, 'a> {
     chain: Chain,
     /// Zeros that a padding operator put around the map: top, left, bottom, right.
     zeros: [usize; 4],
+    /// Integer parameters, where the network computes with integers.
+    integers: Option<Gathering>,
 }
 
 impl Walk<'_, '_> {
@@ -55,8 +60,13 @@ impl Walk<'_, '_> {
         let (Some(operator), None) = (takers.next(), takers.next()) else {
             return Err(Complaint::new("its graph branches or ends early; it is no MobileNet v1").into());
         };
+        if !operator.code.is_layer()
+            && let Some(integers) = &mut self.integers
+        {
+            integers.step(self.model, operator, at);
+        }
         match operator.code {
-            Code::Conv | Code::Depthwise | Code::FullyConnected => self.layer(operator)?,
+            _ if operator.code.is_layer() => self.layer(operator, at)?,
             Code::Pad => self.pad(operator)?,
             Code::AveragePool => {
                 let option = |field| operator.options.map_or(0, |options| options.i32(field));
@@ -86,7 +96,7 @@ impl Walk<'_, '_> {
     }
 
     /// A convolution or dense layer.
-    fn layer(&mut self, operator: &Operator<'_>) -> Result<()> {
+    fn layer(&mut self, operator: &Operator<'_>, at: usize) -> Result<()> {
         let model = self.model;
         let fault = |what: &str| {
             Complaint::new(format!("{:?} `{}`: {what}", operator.code, model.result_name(operator)))
@@ -95,7 +105,8 @@ impl Walk<'_, '_> {
         let operand = |i: usize| operator.inputs.get(i).copied().flatten();
         let kernel_at = operand(1).ok_or_else(|| fault("has no kernel"))?;
         let (kernel, kernel_name) = model.constant(kernel_at)?;
-        let (bias, bias_name) = operand(2).map(|bias| model.constant(bias)).transpose()?.unzip();
+        let bias_at = operand(2);
+        let (bias, bias_name) = bias_at.map(|bias| model.constant(bias)).transpose()?.unzip();
         // Options of the three operators, where they lie.
         let (activation, dilations, strides) = match operator.code {
             Code::Conv => (3, Some([4, 5]), Some([2, 1])),
@@ -110,21 +121,21 @@ impl Walk<'_, '_> {
             Some([down, across]) if down == across && down > 0 => down as usize,
             Some(_) => return Err(fault("has different strides down and across").into()),
         };
-        let (kind, kernel) = match (operator.code, kernel.shape.as_slice()) {
-            (Code::Conv, &[outputs, 1, 1, inputs]) => {
-                (Kind::Pointwise, kernel.reshaped(vec![outputs, inputs]).transposed(&[1, 0]))
-            }
-            (Code::Conv, [_, _, _, _]) => (Kind::Conv, kernel.transposed(&[1, 2, 3, 0])),
+        let stored_shape = kernel.shape.clone();
+        let shape = stored_shape.as_slice();
+        let (kind, arrangement) = match (operator.code, shape) {
+            (Code::Conv, &[outputs, 1, 1, inputs]) => (Kind::Pointwise, (vec![outputs, inputs], &[1, 0][..])),
+            (Code::Conv, [_, _, _, _]) => (Kind::Conv, (shape.to_vec(), &[1, 2, 3, 0][..])),
             // On one channel, depthwise with several outputs a channel and full are the same.
             (Code::Depthwise, &[1, height, width, outputs])
                 if options.i32(3) > 1 && self.chain.is_empty() =>
             {
-                (Kind::Conv, kernel.reshaped(vec![height, width, 1, outputs]))
+                (Kind::Conv, (vec![height, width, 1, outputs], &[0, 1, 2, 3][..]))
             }
             (Code::Depthwise, &[1, height, width, channels]) if options.i32(3) == 1 => {
-                (Kind::Depthwise, kernel.reshaped(vec![height, width, channels]))
+                (Kind::Depthwise, (vec![height, width, channels], &[0, 1, 2][..]))
             }
-            (Code::FullyConnected, [_, _]) => (Kind::Dense, kernel.transposed(&[1, 0])),
+            (Code::FullyConnected, [_, _]) => (Kind::Dense, (shape.to_vec(), &[1, 0][..])),
             (_, shape) => return Err(fault(&format!("has a kernel of shape {shape:?}")).into()),
         };
         let border = match (std::mem::take(&mut self.zeros), strides.map(|_| options.u8(0))) {
@@ -138,13 +149,24 @@ impl Walk<'_, '_> {
             3 => Activation::Relu6,
             other => return Err(fault(&format!("has activation {other}")).into()),
         };
+        if let (Some(integers), Some(&output)) = (&mut self.integers, operator.outputs.first()) {
+            integers.layer(&Operands {
+                code: operator.code,
+                input: &model.tensors[at],
+                kernel: &model.tensors[kernel_at],
+                bias: bias_at.map(|at| &model.tensors[at]),
+                output: &model.tensors[output],
+                activation,
+                arrange: &|kernel| (kernel.shape == stored_shape).then(|| arranged(kernel, &arrangement)),
+            });
+        }
         let mut tensors = vec![(Role::Kernel, kernel_name.to_owned())];
         tensors.extend(bias_name.map(|name| (Role::Bias, name.to_owned())));
         self.chain.push(Link {
             // Of several names that the converter joined, the first.
             name: kernel_name.split(';').next().unwrap_or(kernel_name).to_owned(),
             kind,
-            kernel,
+            kernel: arranged(kernel, &arrangement),
             bias: bias.map(|bias| bias.data),
             activation,
             stride,
@@ -192,9 +214,15 @@ impl Walk<'_, '_> {
         {
             weights.family.preprocess.normalise = normalise;
         }
+        weights.quantised = self.integers.map(Gathering::finish);
         weights.labels = metadata::labels(bytes, weights.layers.last().map_or(0, super::Layer::outputs));
         Ok(weights)
     }
+}
+
+/// A kernel under another shape of as many values, its extents then brought into another order.
+fn arranged<T: Copy>(kernel: Tensor<T>, (shape, order): &(Vec<usize>, &[usize])) -> Tensor<T> {
+    kernel.reshaped(shape.clone()).transposed(order)
 }
 
 /// How a quantised input reads bytes. Inputs of signed bytes take a photo's bytes less 128.

@@ -104,6 +104,11 @@ impl Code {
             other => Code::Other(other),
         }
     }
+
+    /// Whether it is a convolution or dense layer.
+    pub(super) fn is_layer(self) -> bool {
+        matches!(self, Code::Conv | Code::Depthwise | Code::FullyConnected)
+    }
 }
 
 impl Type {

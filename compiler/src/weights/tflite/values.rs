@@ -54,11 +54,9 @@ impl Tensor<'_> {
                 return Err(fault(format!("holds {} values, not floats", self.kind.name())).into());
             }
         };
-        let volume = self.shape.iter().try_fold(1usize, |volume, &extent| volume.checked_mul(extent));
-        if volume != Some(data.len()) {
-            return Err(fault(format!("has {} values for shape {:?}", data.len(), self.shape)).into());
-        }
-        Ok(tensors::Tensor { shape: self.shape.clone(), data })
+        let count = data.len();
+        tensors::Tensor::new(self.shape.clone(), data)
+            .ok_or_else(|| fault(format!("has {count} values for shape {:?}", self.shape)).into())
     }
 
     fn dequantised(&self, values: impl Iterator<Item = i32>) -> Result<Vec<f32>> {

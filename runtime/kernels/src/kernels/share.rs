@@ -33,21 +33,14 @@ fn panels(outputs: usize) -> usize {
 
 impl Kernels<'_> {
     /// Calls `work` with parts of `rows` x `0..columns` that make up the whole: once, or task by task on the team, if so
-    /// many multiply-adds are worth it. Columns are kept together in units of `unit`.
-    fn share(
-        &self,
-        macs: usize,
-        rows: Rows,
-        columns: usize,
-        unit: usize,
-        work: impl Fn(Rows, Columns) + Sync,
-    ) {
+    /// many multiply-adds are worth it.
+    fn share(&self, macs: usize, rows: Rows, columns: usize, work: impl Fn(Rows, Columns) + Sync) {
         #[cfg(feature = "std")]
         if let Some(team) = self.team.filter(|team| team.threads() > 1 && macs >= WORTH) {
             let tasks = TASKS * team.threads();
-            // A task has all rows of a few units, or where there are too few units one row of one.
-            let by_row = columns.div_ceil(unit) < tasks / 2 && rows.len() > 1;
-            let width = if by_row { unit } else { columns.div_ceil(unit).div_ceil(tasks) * unit };
+            // A task has all rows of a few columns, or where there are too few columns one row of one.
+            let by_row = columns < tasks / 2 && rows.len() > 1;
+            let width = if by_row { 1 } else { columns.div_ceil(tasks) };
             let (down, across) = (if by_row { rows.len() } else { 1 }, columns.div_ceil(width));
             team.run(down * across, &|task| {
                 let first = task / down * width;
@@ -59,7 +52,7 @@ impl Kernels<'_> {
             });
             return;
         }
-        let _ = (macs, unit);
+        let _ = macs;
         work(rows, 0..columns);
     }
 
@@ -77,7 +70,7 @@ impl Kernels<'_> {
                 let from = strip.start;
                 let inputs = layer.window.size * layer.window.size * layer.image[2];
                 let macs = strip.len() * layer.output.row_len() * inputs;
-                self.share(macs, strip, panels(layer.output.channels), 1, |rows, columns| {
+                self.share(macs, strip, panels(layer.output.channels), |rows, columns| {
                     let Memory { weights, arena } = { memory };
                     (self.table.stem)(layer, Part { from, rows, columns }, weights, arena);
                 });
@@ -98,7 +91,7 @@ impl Kernels<'_> {
                 let from = strip.start;
                 let inputs = layer.window.size * layer.window.size * layer.input.channels;
                 let macs = strip.len() * layer.output.row_len() * inputs;
-                self.share(macs, strip, panels(layer.output.channels), 1, |rows, columns| {
+                self.share(macs, strip, panels(layer.output.channels), |rows, columns| {
                     let Memory { weights, arena } = { memory };
                     (self.table.conv)(layer, Part { from, rows, columns }, weights, arena);
                 });
@@ -119,7 +112,7 @@ impl Kernels<'_> {
         memory: Memory,
     ) {
         let macs = rows.len() * output.row_len() * 9;
-        self.share(macs, rows, input.blocks(), 1, |rows, columns| {
+        self.share(macs, rows, input.blocks(), |rows, columns| {
             let Memory { weights: start, arena } = { memory };
             let part = Part { from, rows, columns };
             // SAFETY: as in stem_rows; input and output do not share memory.
@@ -140,7 +133,7 @@ impl Kernels<'_> {
         memory: Memory,
     ) {
         let macs = rows.len() * output.row_len() * input.channels;
-        self.share(macs, rows, panels(output.channels), 1, |rows, columns| {
+        self.share(macs, rows, panels(output.channels), |rows, columns| {
             let Memory { weights: start, arena } = { memory };
             let part = Part { from, rows, columns };
             // SAFETY: as in stem_rows; input and output do not share memory.
@@ -179,9 +172,8 @@ impl Kernels<'_> {
     ///
     /// As above.
     pub(super) unsafe fn fully_connected_columns(&self, layer: &FullyConnected, memory: Memory) {
-        // Four panels are computed together.
         let macs = layer.inputs * layer.outputs;
-        self.share(macs, 0..1, panels(layer.outputs), 4, |_, panels| {
+        self.share(macs, 0..1, panels(layer.outputs), |_, panels| {
             let Memory { weights, arena } = { memory };
             // SAFETY: as in stem_rows; tasks write different columns.
             unsafe { (self.table.fully_connected)(layer, panels, weights, arena) }

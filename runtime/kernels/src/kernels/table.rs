@@ -19,6 +19,7 @@ use crate::simd;
 /// columns be some of the layer's.
 pub(crate) struct Table {
     pub(crate) isa: Isa,
+    pub(crate) lanes: usize,
     pub(crate) stem_lines: unsafe fn(&Stem, Rows, Image<'_>, *mut f32),
     pub(crate) stem: unsafe fn(&Stem, Part, *const f32, *mut f32),
     pub(crate) conv_lines: unsafe fn(&Conv, Rows, *mut f32),
@@ -29,6 +30,7 @@ pub(crate) struct Table {
     pub(crate) activation: unsafe fn(&Activation, *const f32, *mut f32),
     pub(crate) pool: unsafe fn(&Pool, *mut f32),
     pub(crate) fully_connected: unsafe fn(&FullyConnected, Columns, *const f32, *mut f32),
+    pub(crate) peak: unsafe fn(usize, *mut f32),
 }
 
 impl Table {
@@ -77,6 +79,7 @@ macro_rules! instantiate {
             fully_connected = ops::fully_connected::fully_connected(
                 layer: &FullyConnected, panels: Columns, weights: *const f32, arena: *mut f32
             );
+            peak = ops::peak::peak(rounds: usize, values: *mut f32);
         }
     };
     (@ $module:ident $simd:ty, $isa:expr, $features:tt $(
@@ -87,7 +90,7 @@ macro_rules! instantiate {
 
             $(instantiate! { @@ $features $simd, $name, $($algorithm)::+, $($parameter: $type),* })*
 
-            pub(super) static TABLE: Table = Table { isa: $isa, $($name),* };
+            pub(super) static TABLE: Table = Table { isa: $isa, lanes: <$simd as simd::Simd>::LANES, $($name),* };
         }
     };
     (@@ ($($features:literal)?) $simd:ty, $name:ident, $($algorithm:ident)::+, $($parameter:ident: $type:ty),*) => {

@@ -66,23 +66,30 @@ impl Left for Windows {
 #[inline(always)]
 pub(crate) unsafe fn conv<S: Simd>(layer: &Conv, part: Part, weights: *const f32, arena: *mut f32) {
     let input = &layer.input;
-    let line = layer.line_pixels() * input.padded();
     // SAFETY: the layer is checked: its section is inside the weights.
     let section = unsafe { weights.add(layer.weights) };
     let inputs = layer.window.size * layer.window.size * input.channels;
-    let product = Product { section, inputs, output: &layer.output, arena };
+    let product = Product { section, inputs, look_ahead: false, output: &layer.output, arena };
     // SAFETY: the line buffer holds the lines of these rows.
     unsafe {
-        product.run::<S, _>(&part.rows, &part.columns, layer.output.width, |y| Windows {
-            first: arena.wrapping_add(layer.lines + (y - part.from) * layer.window.stride * line),
-            x: 0,
-            line,
-            pixels: layer.line_pixels(),
-            size: layer.window.size,
-            stride: layer.window.stride,
-            channels: input.channels,
-            tail_width: input.block_width(input.blocks() - 1),
-        });
+        product.run::<S, _>(&part.rows, &part.columns, layer.output.width, windows(layer, part.from, arena));
+    }
+}
+
+/// For each row, the windows of its pixels; `start` is the row whose windows begin in the first line.
+#[inline(always)]
+fn windows(layer: &Conv, start: usize, arena: *const f32) -> impl Fn(usize) -> Windows + Copy {
+    let input = &layer.input;
+    let line = layer.line_pixels() * input.padded();
+    move |y| Windows {
+        first: arena.wrapping_add(layer.lines + (y - start) * layer.window.stride * line),
+        x: 0,
+        line,
+        pixels: layer.line_pixels(),
+        size: layer.window.size,
+        stride: layer.window.stride,
+        channels: input.channels,
+        tail_width: input.block_width(input.blocks() - 1),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each input column is loaded once and goes into up to three accumulators. Columns over the left or right border are
 //! zero vectors, rows over the top or bottom are skipped: there is no halo in memory.
 
+use super::tile::Heights;
 use super::{Part, Rows};
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Section, Window};
 use crate::simd::Simd;
@@ -46,22 +47,10 @@ pub(crate) unsafe fn depthwise<S: Simd>(
         // SAFETY: passed on.
         unsafe {
             match (width, window.stride) {
-                (BLOCK, 1) => S::call(
-                    #[inline(always)]
-                    || job.run::<S, BLOCK, 1>(rows.clone()),
-                ),
-                (BLOCK, _) => S::call(
-                    #[inline(always)]
-                    || job.run::<S, BLOCK, 2>(rows.clone()),
-                ),
-                (_, 1) => S::Half::call(
-                    #[inline(always)]
-                    || job.run::<S::Half, HALF_BLOCK, 1>(rows.clone()),
-                ),
-                (_, _) => S::Half::call(
-                    #[inline(always)]
-                    || job.run::<S::Half, HALF_BLOCK, 2>(rows.clone()),
-                ),
+                (BLOCK, 1) => job.call::<S, BLOCK, 1>(&rows),
+                (BLOCK, _) => job.call::<S, BLOCK, 2>(&rows),
+                (_, 1) => job.call::<S::Half, HALF_BLOCK, 1>(&rows),
+                (_, _) => job.call::<S::Half, HALF_BLOCK, 2>(&rows),
             }
         }
     }
@@ -80,89 +69,100 @@ struct Job<'l> {
     arena: *mut f32,
 }
 
-/// What one tile reads and writes. Columns over the border are not read.
-struct Tile {
-    /// The first tile column of three rows; null where the row is over the border.
-    rows: [*const f32; 3],
-    over_left: bool,
-    over_right: bool,
+/// One output row.
+struct Row {
+    /// The first column of the window, border included, in three input rows; null where the row is over the border.
+    inputs: [*const f32; 3],
     out: *mut f32,
+    /// The first lane of the block.
+    lane: usize,
 }
 
 impl Job<'_> {
+    /// A function of its own for each set, width and stride; sets share those of their half.
+    #[inline(always)]
+    unsafe fn call<S: Simd, const WIDTH: usize, const STRIDE: usize>(&self, rows: &Rows) {
+        // SAFETY: passed on.
+        unsafe {
+            S::call(
+                #[inline(always)]
+                || self.run::<S, WIDTH, STRIDE>(rows.clone()),
+            );
+        }
+    }
+
     #[inline(always)]
     unsafe fn run<S: Simd, const WIDTH: usize, const STRIDE: usize>(&self, rows: Rows) {
+        let tiles = Heights::new(self.output.width, TILE);
         for y in rows {
             for lane in (0..WIDTH).step_by(S::LANES) {
-                // SAFETY: passed on.
-                unsafe { self.row::<S, WIDTH, STRIDE>(y, lane) }
+                let row = self.row(y, lane, WIDTH, STRIDE);
+                let mut x = 0;
+                for width in tiles.each() {
+                    macro_rules! widths {
+                        ($($width:literal)*) => {
+                            match width {
+                                // SAFETY: passed on; the widths add up to the row's pixels.
+                                $($width => unsafe {
+                                    if const { Heights::has($width, TILE) } {
+                                        self.tile::<S, WIDTH, STRIDE, $width>(&row, x);
+                                    }
+                                },)*
+                                _ => {}
+                            }
+                        };
+                    }
+                    widths!(1 2 3 4 5 6 7 8);
+                    x += width;
+                }
             }
         }
     }
 
-    /// One output row in tiles of nearly equal width.
     #[inline(always)]
-    unsafe fn row<S: Simd, const WIDTH: usize, const STRIDE: usize>(&self, y: usize, lane: usize) {
+    fn row(&self, y: usize, lane: usize, width: usize, stride: usize) -> Row {
         let window = self.window;
-        let rows: [*const f32; 3] = core::array::from_fn(|ky| {
-            let row = y * STRIDE + ky;
+        let inputs = core::array::from_fn(|ky| {
+            let row = y * stride + ky;
             if row < window.top || row - window.top >= self.input.height {
                 return core::ptr::null();
             }
-            self.arena.wrapping_add(self.input.at(row - window.top, self.block) + lane).cast_const()
+            // The first column may be one before the row: wrapping, because it is not read.
+            let at = self.input.at(row - window.top, self.block) + lane;
+            self.arena.wrapping_add(at).wrapping_sub(window.left * width).cast_const()
         });
         let out = self.arena.wrapping_add(self.output.at(y - self.to, self.block) + lane);
-        let pixels = self.output.width;
-        let tiles = pixels.div_ceil(TILE);
-        let (least, wider) = (pixels / tiles, pixels % tiles);
-        let mut x = 0;
-        for i in 0..tiles {
-            let count = least + usize::from(i < wider);
-            // The first column may be one before the row: wrapping, because it is not read.
-            let column = (x * STRIDE).wrapping_sub(window.left).wrapping_mul(WIDTH);
-            let tile = Tile {
-                rows: rows.map(|row| if row.is_null() { row } else { row.wrapping_add(column) }),
-                over_left: x * STRIDE < window.left,
-                over_right: (x + count - 1) * STRIDE + 3 > self.input.width + window.left,
-                out: out.wrapping_add(x * WIDTH),
-            };
-            macro_rules! widths {
-                ($($count:literal)*) => {
-                    match count {
-                        // SAFETY: passed on; the tile's columns but those over the border are inside the row.
-                        $($count => unsafe { self.tile::<S, WIDTH, STRIDE, $count>(&tile, lane) },)*
-                        _ => {}
-                    }
-                };
-            }
-            widths!(1 2 3 4 5 6 7 8);
-            x += count;
-        }
+        Row { inputs, out, lane }
     }
 
+    /// T pixels from pixel `x` on.
     #[inline(always)]
     unsafe fn tile<S: Simd, const WIDTH: usize, const STRIDE: usize, const T: usize>(
         &self,
-        tile: &Tile,
-        lane: usize,
+        row: &Row,
+        x: usize,
     ) {
+        let lane = row.lane;
+        // Columns over the border are not read: zero.
+        let over_left = x * STRIDE < self.window.left;
+        let over_right = (x + T - 1) * STRIDE + 3 > self.input.width + self.window.left;
         // SAFETY: bias and taps have a vector at every lane of the block; rows that are not null have the tile's
         // columns, and `out` its T pixels.
         unsafe {
             let mut acc = [S::load(self.bias.add(lane)); T];
-            for (ky, &row) in tile.rows.iter().enumerate() {
-                if row.is_null() {
+            for (ky, &input) in row.inputs.iter().enumerate() {
+                if input.is_null() {
                     continue;
                 }
+                let input = input.wrapping_add(x * STRIDE * WIDTH);
                 let taps: [S::V; 3] =
                     core::array::from_fn(|kx| S::load(self.taps.add((ky * 3 + kx) * WIDTH + lane)));
                 // Written out, because LLVM leaves nests like this one rolled and then spills.
                 macro_rules! columns {
                     ($($j:literal)*) => {$(
                         if $j < (T - 1) * STRIDE + 3 {
-                            let outside = ($j == 0 && tile.over_left)
-                                || ($j == (T - 1) * STRIDE + 2 && tile.over_right);
-                            let x = if outside { S::splat(0.0) } else { S::load(row.wrapping_add($j * WIDTH)) };
+                            let outside = ($j == 0 && over_left) || ($j == (T - 1) * STRIDE + 2 && over_right);
+                            let x = if outside { S::splat(0.0) } else { S::load(input.wrapping_add($j * WIDTH)) };
                             for kx in 0..3 {
                                 if $j >= kx && ($j - kx) % STRIDE == 0 && ($j - kx) / STRIDE < T {
                                     acc[($j - kx) / STRIDE] = S::fma(x, taps[kx], acc[($j - kx) / STRIDE]);
@@ -175,7 +175,7 @@ impl Job<'_> {
             }
             let (low, high) = (S::splat(self.bounds[0]), S::splat(self.bounds[1]));
             for (i, acc) in acc.into_iter().enumerate() {
-                S::store(tile.out.add(i * WIDTH), S::min(S::max(acc, low), high));
+                S::store(row.out.add((x + i) * WIDTH), S::min(S::max(acc, low), high));
             }
         }
     }

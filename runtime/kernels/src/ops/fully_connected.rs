@@ -1,14 +1,17 @@
-//! The classifier: a product of one row. Several panels at a time, so that additions do not wait for each other.
+//! The classifier: a product of one row, as fast as its weights come. They are read in one go from start to end; rows of
+//! a panel go to accumulators in turn, so that additions do not wait for each other.
 
 use super::Columns;
 use crate::layer::FullyConnected;
-use crate::layout::{PANEL, Section, padded, panel_width};
+use crate::layout::{ALIGN, PANEL, Section, panel_width};
 use crate::simd::Simd;
 
-/// Accumulators.
-const VECTORS: usize = 8;
+/// Weights that cannot all be in a second-level cache are asked for this many `f32`s before they are read.
+const AHEAD: usize = 4096;
+/// `f32`s that can: 1 MiB.
+const NEAR: usize = 256 * 1024;
 
-/// Computes some panels of the layer; whole groups of panels are quick.
+/// Computes some panels of the layer.
 ///
 /// # Safety
 ///
@@ -21,61 +24,96 @@ pub(crate) unsafe fn fully_connected<S: Simd>(
     arena: *mut f32,
 ) {
     let places = Section::panels(layer.inputs, layer.outputs);
-    let full = (padded(layer.outputs) / PANEL).min(panels.end);
     // SAFETY: panel j starts at j * PANEL * inputs of the kernel, and is as wide as `panel_width` says.
     unsafe {
         let section = weights.add(layer.weights);
         let (kernel, bias) = (section.add(places.kernel), section.add(places.bias));
         let (input, output) = (arena.add(layer.input), arena.add(layer.output));
-        let together = (VECTORS * S::LANES / PANEL).max(1);
-        let mut panel = panels.start;
-        while panel + together <= full && (VECTORS * S::LANES).is_multiple_of(PANEL) {
-            let start = kernel.add(panel * PANEL * layer.inputs);
-            columns::<S, VECTORS>(
-                input,
-                layer.inputs,
-                bias.add(panel * PANEL),
-                output.add(panel * PANEL),
-                |v, k| {
-                    let column = v * S::LANES;
-                    start.add(column / PANEL * PANEL * layer.inputs + k * PANEL + column % PANEL)
-                },
-            );
-            panel += together;
-        }
-        for panel in panel..panels.end {
-            let start = kernel.add(panel * PANEL * layer.inputs);
+        for panel in panels {
             let width = panel_width(layer.outputs, panel);
-            for column in (0..width).step_by(S::Half::LANES) {
-                let first = panel * PANEL + column;
-                columns::<S::Half, 1>(input, layer.inputs, bias.add(first), output.add(first), |_, k| {
-                    start.add(k * width + column)
-                });
+            let panel = panel * PANEL;
+            let mut column = 0;
+            while column < width {
+                let first = panel + column;
+                let group = Group {
+                    input,
+                    inputs: layer.inputs,
+                    weights: kernel.add(panel * layer.inputs + column),
+                    width,
+                    far: places.len > NEAR,
+                    bias: bias.add(first),
+                    output: output.add(first),
+                };
+                // A whole panel at once is one stream of weights; eight accumulators keep additions apart.
+                column += if width == PANEL {
+                    match S::LANES {
+                        16 => group.multiply::<S, 2, 4>(),
+                        8 => group.multiply::<S, 4, 2>(),
+                        _ => group.multiply::<S, 8, 1>(),
+                    }
+                    PANEL
+                } else {
+                    group.multiply::<S::Half, 1, 4>();
+                    S::Half::LANES
+                };
             }
         }
     }
 }
 
-/// NV vectors of outputs; `weights` gives vector `v` of row `k`.
-#[inline(always)]
-unsafe fn columns<S: Simd, const NV: usize>(
+/// A few vectors of outputs.
+struct Group {
     input: *const f32,
     inputs: usize,
+    weights: *const f32,
+    /// From one row of weights to the next.
+    width: usize,
+    /// Whether to prefetch.
+    far: bool,
     bias: *const f32,
     output: *mut f32,
-    weights: impl Fn(usize, usize) -> *const f32,
-) {
-    // SAFETY: passed on.
-    unsafe {
-        let mut acc: [S::V; NV] = core::array::from_fn(|v| S::load(bias.add(v * S::LANES)));
-        for k in 0..inputs {
-            let x = S::splat(*input.add(k));
-            for (v, acc) in acc.iter_mut().enumerate() {
-                *acc = S::fma(x, S::load(weights(v, k)), *acc);
+}
+
+impl Group {
+    /// NV vectors of outputs, TURNS rows of the panel together.
+    #[inline(always)]
+    unsafe fn multiply<S: Simd, const NV: usize, const TURNS: usize>(self) {
+        // SAFETY: input, weights, bias and output are there for all inputs and NV vectors; prefetches do not fault.
+        unsafe {
+            let mut sums = [[S::splat(0.0); NV]; TURNS];
+            sums[0] = core::array::from_fn(|v| S::load(self.bias.add(v * S::LANES)));
+            let whole = self.inputs / TURNS * TURNS;
+            for k in (0..whole).step_by(TURNS) {
+                for (turn, sums) in sums.iter_mut().enumerate() {
+                    self.row::<S, NV>(k + turn, sums);
+                }
+            }
+            for k in whole..self.inputs {
+                self.row::<S, NV>(k, &mut sums[0]);
+            }
+            let [first, others @ ..] = &sums[..] else { return };
+            for (v, &sum) in first.iter().enumerate() {
+                let sum = others.iter().fold(sum, |sum, other| S::add(sum, other[v]));
+                S::store(self.output.add(v * S::LANES), sum);
             }
         }
-        for (v, acc) in acc.into_iter().enumerate() {
-            S::store(output.add(v * S::LANES), acc);
+    }
+
+    /// Adds one input's products.
+    #[inline(always)]
+    unsafe fn row<S: Simd, const NV: usize>(&self, k: usize, sums: &mut [S::V; NV]) {
+        // SAFETY: passed on.
+        unsafe {
+            let row = self.weights.add(k * self.width);
+            if self.far {
+                for at in (0..NV * S::LANES).step_by(ALIGN) {
+                    S::prefetch(row.wrapping_add(AHEAD + at));
+                }
+            }
+            let x = S::splat(*self.input.add(k));
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = S::fma(x, S::load(row.add(v * S::LANES)), *sum);
+            }
         }
     }
 }

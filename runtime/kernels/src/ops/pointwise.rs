@@ -49,16 +49,15 @@ impl Left for Blocks {
     }
 }
 
-/// The pixels of row `y`, and all that follow it in memory.
+/// For each row `y`, the pixels of row `y - from` and all that follow it in memory.
 #[inline(always)]
-fn blocks(map: &Map, y: usize, arena: *const f32) -> Blocks {
-    let full = map.channels / BLOCK;
+fn blocks(map: &Map, from: usize, arena: *const f32) -> impl Fn(usize) -> Blocks + Copy {
     let last = map.blocks() - 1;
-    Blocks {
-        first: arena.wrapping_add(map.at(y, 0)),
+    move |y| Blocks {
+        first: arena.wrapping_add(map.at(y - from, 0)),
         stride: map.block_stride(),
-        full,
-        tail: arena.wrapping_add(map.at(y, last)),
+        full: map.channels / BLOCK,
+        tail: arena.wrapping_add(map.at(y - from, last)),
         tail_width: map.block_width(last),
         tail_inputs: map.channels % BLOCK,
     }
@@ -78,16 +77,17 @@ pub(crate) unsafe fn pointwise<S: Simd>(
     arena: *mut f32,
 ) {
     let Part { from, rows, columns: panels } = part;
-    let product = Product { section, inputs: input.channels, output, arena };
+    // The last strip prefetches: earlier ones use the same weights again.
+    let look_ahead = rows.end == output.height;
+    let product = Product { section, inputs: input.channels, look_ahead, output, arena };
+    let left = blocks(input, from, arena);
     // SAFETY: rows of both maps are inside the arena; planes go on from row to row.
     unsafe {
         if input.order == Order::Plane && output.order == Order::Plane {
             let pixels = rows.len() * input.width;
-            product.run::<S, _>(&(rows.start..rows.start + 1), &panels, pixels, |y| {
-                blocks(input, y - from, arena)
-            });
+            product.run::<S, _>(&(rows.start..rows.start + 1), &panels, pixels, left);
         } else {
-            product.run::<S, _>(&rows, &panels, input.width, |y| blocks(input, y - from, arena));
+            product.run::<S, _>(&rows, &panels, input.width, left);
         }
     }
 }

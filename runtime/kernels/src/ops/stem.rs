@@ -4,6 +4,7 @@ use super::tile::{Acc, Left, Panel, Product, multiply_run};
 use super::{Part, Rows};
 use crate::image::Image;
 use crate::layer::Stem;
+use crate::layout::HALF_BLOCK;
 use crate::simd::Simd;
 
 /// A window of image lines for each pixel. `STEP` is the distance between pixels where it is known at compile time.
@@ -101,11 +102,29 @@ fn fill_line(image: Image<'_>, at: usize, channels: usize, out: &mut [f32]) {
 pub(crate) unsafe fn stem<S: Simd>(layer: &Stem, part: Part, weights: *const f32, arena: *mut f32) {
     // SAFETY: passed on.
     unsafe {
-        // Colour images at stride 2 have their pixels at a distance known at compile time.
+        // Colour images at stride 2 have their pixels at a distance known at compile time, which wide sets need.
         match layer.window.stride * layer.image[2] {
-            6 => product::<S, 6>(layer, part, weights, arena),
+            6 if const { S::LANES >= HALF_BLOCK } => product::<S, 6>(layer, part, weights, arena),
             _ => product::<S, 0>(layer, part, weights, arena),
         }
+    }
+}
+
+/// For each row, the lines of its window; `start` is the row whose window begins with the first line.
+#[inline(always)]
+fn left<const STEP: usize>(
+    layer: &Stem,
+    start: usize,
+    arena: *const f32,
+) -> impl Fn(usize) -> Lines<STEP> + Copy {
+    let channels = layer.image[2];
+    let line = layer.line_pixels() * channels;
+    move |y| Lines {
+        first: arena.wrapping_add(layer.lines + (y - start) * layer.window.stride * line),
+        line,
+        lines: layer.window.size,
+        inputs: layer.window.size * channels,
+        step: layer.window.stride * channels,
     }
 }
 
@@ -116,24 +135,11 @@ unsafe fn product<S: Simd, const STEP: usize>(
     weights: *const f32,
     arena: *mut f32,
 ) {
-    let channels = layer.image[2];
-    let line = layer.line_pixels() * channels;
-    let left = Lines::<STEP> {
-        first: arena.wrapping_add(layer.lines),
-        line,
-        lines: layer.window.size,
-        inputs: layer.window.size * channels,
-        step: layer.window.stride * channels,
-    };
     // SAFETY: the layer is checked: its section is inside the weights.
     let section = unsafe { weights.add(layer.weights) };
-    let inputs = layer.window.size * layer.window.size * channels;
-    let product = Product { section, inputs, output: &layer.output, arena };
+    let inputs = layer.window.size * layer.window.size * layer.image[2];
+    let product = Product { section, inputs, look_ahead: false, output: &layer.output, arena };
+    let left = left::<STEP>(layer, part.from, arena);
     // SAFETY: the line buffer holds the lines of these rows.
-    unsafe {
-        product.run::<S, _>(&part.rows, &part.columns, layer.output.width, |y| Lines::<STEP> {
-            first: left.first.wrapping_add((y - part.from) * layer.window.stride * line),
-            ..left
-        });
-    }
+    unsafe { product.run::<S, _>(&part.rows, &part.columns, layer.output.width, left) }
 }

@@ -11,7 +11,7 @@
 //! What the left operand is differs by layer (pixels of a map, image lines, windows of a map): the [`Left`] trait.
 
 use super::{Columns, Rows};
-use crate::layout::{ALIGN, BLOCK, Map, PANEL, Section, padded, panel_width};
+use crate::layout::{ALIGN, BLOCK, HALF_BLOCK, Map, PANEL, Section, padded, panel_width};
 use crate::simd::Simd;
 
 /// Accumulators of a tile.
@@ -98,31 +98,33 @@ const fn most<S: Simd, L: Left, const NV: usize>() -> usize {
     if most < L::TILE { most } else { L::TILE }
 }
 
-/// Tiles of nearly equal heights that add up to a number of pixels.
+/// A run of pixels split into tiles of nearly equal heights.
 #[derive(Clone, Copy)]
-struct Heights {
+pub(crate) struct Heights {
     tiles: usize,
     least: usize,
-    /// How many are one row taller than the others.
+    /// How many are one pixel taller than the others.
     taller: usize,
 }
 
 impl Heights {
+    /// `pixels` in tiles of at most `most`.
     #[inline(always)]
-    fn new(pixels: usize, most: usize) -> Self {
+    pub(crate) fn new(pixels: usize, most: usize) -> Self {
         // So few pixels are rare: they go one by one.
         let tiles = if pixels < most.div_ceil(2) { pixels } else { pixels.div_ceil(most) };
         Heights { tiles, least: pixels / tiles, taller: pixels % tiles }
     }
 
     /// Whether a height occurs: two tiles or more are at least half as tall as the tallest.
-    const fn has(height: usize, most: usize) -> bool {
+    pub(crate) const fn has(height: usize, most: usize) -> bool {
         height == 1 || (most.div_ceil(2) <= height && height <= most)
     }
 
+    /// The heights in order.
     #[inline(always)]
-    fn each(self) -> impl Iterator<Item = usize> {
-        (0..self.tiles).map(move |i| self.least + usize::from(i < self.taller))
+    pub(crate) fn each(&self) -> impl Iterator<Item = usize> {
+        (0..self.tiles).map(|i| self.least + usize::from(i < self.taller))
     }
 }
 
@@ -166,6 +168,8 @@ pub(crate) struct Product<'l> {
     pub(crate) section: *const f32,
     /// Inputs.
     pub(crate) inputs: usize,
+    /// Whether to prefetch weights.
+    pub(crate) look_ahead: bool,
     /// The output map.
     pub(crate) output: &'l Map,
     /// Start of the arena.
@@ -173,8 +177,8 @@ pub(crate) struct Product<'l> {
 }
 
 impl Product<'_> {
-    /// Computes some panels of `pixels` pixels of each row of `rows`, from the left operands that `left` gives: panels outside, rows
-    /// inside, so that a panel stays in the cache. Columns of a panel go in groups of two vectors, one, or a half.
+    /// Computes some panels of `pixels` pixels of each row of `rows`, from the left operands that `left` gives: panels
+    /// outside, rows inside, so that a panel stays in the cache. Columns of a panel go in groups of two vectors, one, or a half.
     ///
     /// # Safety
     ///
@@ -193,26 +197,36 @@ impl Product<'_> {
             let left_over = (outputs - first).min(PANEL - first % PANEL);
             // SAFETY: passed on; the group's columns are inside the panel's width.
             unsafe {
-                first += if left_over >= 2 * S::LANES {
-                    S::call(
-                        #[inline(always)]
-                        || self.columns::<S, L, 2>(first, rows, pixels, left),
-                    );
+                // What is left over is a multiple of a half block: narrow sets never get to the later branches.
+                first += if const { 2 * S::LANES <= HALF_BLOCK } || left_over >= 2 * S::LANES {
+                    self.group::<S, L, 2>(first, rows, pixels, left);
                     2 * S::LANES
-                } else if left_over >= S::LANES {
-                    S::call(
-                        #[inline(always)]
-                        || self.columns::<S, L, 1>(first, rows, pixels, left),
-                    );
+                } else if const { S::LANES <= HALF_BLOCK } || left_over >= S::LANES {
+                    self.group::<S, L, 1>(first, rows, pixels, left);
                     S::LANES
                 } else {
-                    S::Half::call(
-                        #[inline(always)]
-                        || self.columns::<S::Half, L, 1>(first, rows, pixels, left),
-                    );
+                    self.group::<S::Half, L, 1>(first, rows, pixels, left);
                     S::Half::LANES
                 }
             }
+        }
+    }
+
+    /// A function of its own for each set, left operand and width; sets share those of their half.
+    #[inline(always)]
+    unsafe fn group<S: Simd, L: Left, const NV: usize>(
+        &self,
+        first: usize,
+        rows: &Rows,
+        pixels: usize,
+        left: impl Fn(usize) -> L,
+    ) {
+        // SAFETY: passed on.
+        unsafe {
+            S::call(
+                #[inline(always)]
+                || self.columns::<S, L, NV>(first, rows, pixels, &left),
+            );
         }
     }
 
@@ -223,7 +237,7 @@ impl Product<'_> {
         first: usize,
         rows: &Rows,
         pixels: usize,
-        left: impl Fn(usize) -> L,
+        left: &impl Fn(usize) -> L,
     ) {
         let section = Section::panels(self.inputs, self.output.channels);
         let (panel, column) = (first / PANEL, first % PANEL);
@@ -235,8 +249,9 @@ impl Product<'_> {
             (self.section.add(section.bias + first), panel)
         };
         let heights = Heights::new(pixels, const { most::<S, L, NV>() });
-        let mut ahead =
-            Ahead::new(kernel.wrapping_add(column * self.inputs), NV * S::LANES, heights.tiles * rows.len());
+        let lines = if self.look_ahead { NV * S::LANES } else { 0 };
+        let group = kernel.wrapping_add(column * self.inputs);
+        let mut ahead = Ahead::new(group, lines, heights.tiles * rows.len());
         for y in rows.clone() {
             let mut left = left(y);
             // SAFETY: the block exists, by the above, and so does the row, by this function's contract.

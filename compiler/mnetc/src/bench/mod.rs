@@ -1,0 +1,204 @@
+//! `bench`: how long models take, and what share of the processor's peak that is.
+
+mod layers;
+mod measure;
+
+use indicatif::ProgressBar;
+use mobilenet_compiler::compile::Compiled;
+use mobilenet_compiler::interpret::{Interpreter, Reference};
+use mobilenet_compiler::names::Catalogue;
+use mobilenet_kernels::image::Image;
+use mobilenet_kernels::{Isa, Kernels};
+use serde_json::{Value, json};
+
+use crate::agree::assert_close;
+use crate::args::{BenchArgs, Precision};
+use crate::engine::{Engine, Runner};
+use crate::table::Column::{Left, Right};
+use crate::table::Table;
+use crate::{Failure, output, progress, seed};
+use layers::Layers;
+use measure::{Contestant, Times, measure};
+
+/// Measures models.
+pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
+    if args.how.precision == Some(Precision::Int8) {
+        return Err(Failure::input("there are no int8 kernels to measure yet; `run` has the reference"));
+    }
+    let models = models(args)?;
+    let mut runners = Vec::new();
+    let bar = progress::bar(models.len(), "checked", args.json);
+    for compiled in &models {
+        let runner = Runner::new(compiled, args.how.engine, args.how.isa)?;
+        check(compiled, &runner, args)?;
+        runners.push(runner);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let (times, peak) = time(&models, &runners, args)?;
+    let mut results = Vec::new();
+    for ((compiled, runner), times) in models.iter().zip(&runners).zip(times) {
+        let layers =
+            args.layers.then(|| layers::layers(compiled, runner.isa, args.how.threads)).transpose()?;
+        let threads = args.how.threads.get();
+        results.push(Measured {
+            compiled,
+            engine: runner.engine,
+            isa: runner.isa,
+            threads,
+            times,
+            peak,
+            layers,
+        });
+    }
+    if args.json {
+        return output::json(&results.iter().map(Measured::json).collect());
+    }
+    output::print(&(table(&results) + &results.iter().map(Measured::layers).collect::<String>()))
+}
+
+/// The models that are asked for, with weights.
+fn models(args: &BenchArgs) -> Result<Vec<Compiled>, Failure> {
+    let weights = args.overrides.open_weights()?;
+    let all = args.models.iter().any(|model| model == "all");
+    let names: Vec<Option<String>> = match (&args.models[..], &weights) {
+        ([], Some(_)) => vec![None],
+        _ if weights.is_some() && (all || args.models.len() > 1) => {
+            return Err(Failure::usage("--weights belong to one model"));
+        }
+        (models, _) if models.is_empty() || all => {
+            Catalogue::built_in()?.models().iter().map(|model| Some(model.name())).collect()
+        }
+        (models, _) => models.iter().cloned().map(Some).collect(),
+    };
+    let model =
+        |name: &Option<String>| seed::compiled(&args.overrides.request(name.as_deref(), weights.as_ref()));
+    names.iter().map(model).collect()
+}
+
+/// Compares what is to be measured with the reference, and the reference with kernels.
+fn check(compiled: &Compiled, runner: &Runner<'_>, args: &BenchArgs) -> Result<(), Failure> {
+    let image = seed::image(compiled);
+    let (Some(tensors), Some(kernels)) = (&compiled.tensors, Kernels::new(runner.isa)) else {
+        return Err(Failure::input("the model has no weights"));
+    };
+    let expected = match runner.engine {
+        Engine::Reference => {
+            Interpreter::new(compiled.plan.clone(), tensors, kernels)?.run(Image::Tensor(&image))?.to_vec()
+        }
+        _ => Reference::new(&compiled.graph, tensors).run(&image)?,
+    };
+    let mut engine = runner.start(args.how.threads)?;
+    assert_close(&compiled.plan.name, engine.logits(Image::Tensor(&image))?, &expected)
+}
+
+/// Measures all models, turn by turn; and the peak of one thread, in multiply-adds a second, at the same times.
+fn time(models: &[Compiled], runners: &[Runner<'_>], args: &BenchArgs) -> Result<(Vec<Times>, f64), Failure> {
+    let bar = match args.json {
+        true => ProgressBar::hidden(),
+        false => progress::spinner(u64::MAX, "measuring"),
+    };
+    let mut contestants: Vec<Contestant<'_>> = Vec::new();
+    for (compiled, runner) in models.iter().zip(runners) {
+        let (mut engine, image) = (runner.start(args.how.threads)?, seed::image(compiled));
+        contestants.push(Box::new(move || engine.logits(Image::Tensor(&image)).map(|_| ())));
+    }
+    let kernels = runners.first().and_then(|runner| Kernels::new(runner.isa)).unwrap_or(Kernels::best());
+    let mut peak = 0.0;
+    let times = measure(&mut contestants, || peak = kernels.peak().max(peak))?;
+    bar.finish_and_clear();
+    Ok((times, peak))
+}
+
+/// A model and what was measured.
+struct Measured<'c> {
+    compiled: &'c Compiled,
+    engine: Engine,
+    isa: Isa,
+    threads: usize,
+    times: Times,
+    /// Multiply-adds a second that one thread can do at most.
+    peak: f64,
+    layers: Option<Layers>,
+}
+
+impl Measured<'_> {
+    /// Multiply-adds a second in the fastest run.
+    fn rate(&self) -> f64 {
+        self.compiled.cost.macs as f64 / self.times.min_ms() * 1e3
+    }
+
+    /// What share of the peak of all threads that is.
+    fn share(&self) -> f64 {
+        self.rate() / (self.peak * self.threads as f64)
+    }
+
+    fn json(&self) -> Value {
+        let mut value = json!({
+            "model": self.compiled.plan.name,
+            "engine": self.engine.to_string(),
+            "precision": "f32",
+            "isa": self.isa.name(),
+            "threads": self.threads,
+            "min_ms": self.times.min_ms(),
+            "median_ms": self.times.median_ms(),
+            "iterations": self.times.len(),
+            "macs": self.compiled.cost.macs,
+            "macs_per_second": self.rate(),
+            "peak_macs_per_second": self.peak * self.threads as f64,
+            "share_of_peak": self.share(),
+        });
+        if let Some(layers) = &self.layers {
+            value["layers"] = layers.json(self.peak * self.threads as f64);
+        }
+        value
+    }
+
+    fn layers(&self) -> String {
+        let layers = self.layers.as_ref();
+        let text = |layers: &Layers| {
+            format!("\n{}\n{}", self.compiled.plan.name, layers.text(self.peak * self.threads as f64))
+        };
+        layers.map_or_else(String::new, text)
+    }
+}
+
+fn table(results: &[Measured<'_>]) -> String {
+    let mut table = Table::new(&[
+        Left("model"),
+        Left("engine"),
+        Left("set"),
+        Right("threads"),
+        Right("fastest"),
+        Right("median"),
+        Right("runs"),
+        Right("GMAC/s"),
+        Right("of peak"),
+    ]);
+    for result in results {
+        table.row([
+            result.compiled.plan.name.clone(),
+            result.engine.to_string(),
+            result.isa.to_string(),
+            result.threads.to_string(),
+            milliseconds(result.times.min_ms()),
+            milliseconds(result.times.median_ms()),
+            result.times.len().to_string(),
+            format!("{:.1}", result.rate() / 1e9),
+            percent(result.share()),
+        ]);
+    }
+    let peak = results.first().map_or(0.0, |result| result.peak / 1e9);
+    format!("{}\nThe peak is {peak:.1} GMAC/s a thread, measured between the runs.\n", table.text())
+}
+
+/// `10.24 ms`.
+fn milliseconds(ms: f64) -> String {
+    let decimals = if ms < 10.0 { 3 } else { 2 };
+    format!("{ms:.decimals$} ms")
+}
+
+/// `93.1 %`.
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}

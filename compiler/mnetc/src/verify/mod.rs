@@ -1,0 +1,109 @@
+//! `verify`: compiled code against the interpreter against the reference, layer by layer; and all of them against outputs
+//! that somebody else has computed.
+//!
+//! ```text
+//! expected outputs ~ reference, as lowered ~ reference, after each pass ~ plan, layer by layer, on each instruction set
+//!                                                                         = streamed plan = compiled code
+//! ```
+//!
+//! `~` is equal within a tolerance, `=` to the bit.
+
+mod expected;
+mod layers;
+mod passes;
+mod photos;
+
+use mobilenet_compiler::compile::Compiled;
+use mobilenet_compiler::interpret::Reference;
+use mobilenet_compiler::pack::Tensors;
+use mobilenet_kernels::Isa;
+use mobilenet_kernels::image::Image;
+
+use crate::args::VerifyArgs;
+use crate::engine::normalised;
+use crate::tensor::Tensor;
+use crate::{Failure, output, progress, seed};
+use expected::Expected;
+
+/// A model with its weights, and the instruction sets that it is verified on.
+struct Subject<'c> {
+    compiled: &'c Compiled,
+    tensors: &'c Tensors,
+    sets: Vec<Isa>,
+}
+
+/// Verifies a model.
+pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
+    let (model, overrides) = (args.model.model.as_deref(), &args.model.overrides);
+    let weights = overrides.open_weights()?;
+    let expected = match &args.expected {
+        Some(folder) => {
+            let names = expected::names(overrides.weights.as_deref(), model);
+            Some(Expected::read(folder, args.inputs.as_deref(), &names)?)
+        }
+        None => None,
+    };
+    let mut request = overrides.request(model, weights.as_ref());
+    request.input = expected.as_ref().and_then(Expected::input);
+    let compiled = seed::compiled(&request)?;
+    let Some(tensors) = &compiled.tensors else { return Ok(()) };
+    let subject = Subject { compiled: &compiled, tensors, sets: sets(args.isa)? };
+    let image = match expected.iter().flat_map(|expected| &expected.cases).next() {
+        Some(case) => subject.normalised(&case.input)?,
+        None => seed::image(&compiled),
+    };
+    let of = if weights.is_some() { "these weights" } else { "seeded weights" };
+    output::print(&format!("{} with {of}\n\n", compiled.plan.name))?;
+    let mut faults = Vec::new();
+    faults.extend(passes::verify(&subject, &image)?);
+    faults.extend(layers::verify(&subject, &image)?);
+    if let Some(expected) = &expected {
+        faults.extend(photos::verify(&subject, expected)?);
+    }
+    match faults.is_empty() {
+        true => output::print("\nAll agree.\n"),
+        false => Err(Failure::input(faults.join("\nmnetc: "))),
+    }
+}
+
+/// The instruction sets to verify: the one that is asked for, or all that this processor has.
+fn sets(isa: Option<Isa>) -> Result<Vec<Isa>, Failure> {
+    match isa {
+        None => Ok(Isa::available().collect()),
+        Some(isa) if isa.is_available() => Ok(vec![isa]),
+        Some(isa) => Err(mobilenet_runtime::Error::Isa(isa.to_string()).into()),
+    }
+}
+
+impl Subject<'_> {
+    /// An input as the network's floats.
+    fn normalised(&self, input: &Tensor) -> Result<Vec<f32>, Failure> {
+        let [height, width, channels] = self.compiled.plan.input;
+        if input.len() != height * width * channels {
+            let found = input.len();
+            return Err(Failure::input(format!(
+                "the inputs have {found} values, the model takes {height}x{width}x{channels}; --rho sets the resolution"
+            )));
+        }
+        Ok(match input {
+            Tensor::Floats(values, _) => values.clone(),
+            Tensor::Bytes(bytes) => {
+                let normalise = &self.compiled.settings.family.preprocess.normalise;
+                normalised(Image::Pixels(bytes, normalise), channels)
+            }
+        })
+    }
+
+    /// What the reference computes, on the graph that plans are made of.
+    fn reference(&self, image: &[f32]) -> Result<Vec<f32>, Failure> {
+        let spinner = progress::spinner(self.compiled.cost.macs, "running the reference");
+        let logits = Reference::new(&self.compiled.graph, self.tensors).run(image);
+        spinner.finish_and_clear();
+        Ok(logits?)
+    }
+}
+
+/// A difference, or nothing for none.
+fn off(difference: f32) -> String {
+    if difference == 0.0 { "0".into() } else { format!("{difference:.1e}") }
+}

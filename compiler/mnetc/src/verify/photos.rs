@@ -1,0 +1,89 @@
+//! Photos: the logits of every engine against those that are expected.
+
+use std::num::NonZeroUsize;
+
+use mobilenet_kernels::image::Image;
+
+use super::expected::{Case, Expected};
+use super::{Subject, off};
+use crate::agree::{TOLERANCE, difference};
+use crate::engine::{Run, Runner};
+use crate::table::Column::{Left, Right};
+use crate::table::Table;
+use crate::{Failure, output};
+
+/// Best classes whose order counts.
+const TOP: usize = 5;
+
+/// Prints a line a photo; gives what differs.
+pub(super) fn verify(subject: &Subject<'_>, expected: &Expected) -> Result<Vec<String>, Failure> {
+    let mut columns = vec![Left("photo"), Right("reference")];
+    columns.extend(subject.sets.iter().map(|isa| Right(isa.name())));
+    columns.push(Left("top 5"));
+    let mut table = Table::new(&columns);
+    let runner = |&isa| Runner::new(subject.compiled, None, Some(isa));
+    let runners: Vec<Runner<'_>> = subject.sets.iter().map(runner).collect::<Result<_, _>>()?;
+    let mut engines: Vec<Box<dyn Run + '_>> =
+        runners.iter().map(|runner| runner.start(NonZeroUsize::MIN)).collect::<Result<_, _>>()?;
+    let mut faults = Vec::new();
+    for case in &expected.cases {
+        let found = logits(subject, &mut engines, case)?;
+        let differences: Vec<f32> = found.iter().map(|found| difference(found, &case.logits)).collect();
+        let ordered = found.iter().all(|found| top(found) == top(&case.logits));
+        let mut cells = vec![case.photo.clone()];
+        cells.extend(differences.iter().map(|&difference| off(difference)));
+        cells.push(if ordered { "same" } else { "differs" }.into());
+        table.cells(cells);
+        let worst = differences.into_iter().fold(0.0, f32::max);
+        if worst > TOLERANCE {
+            faults.push(format!(
+                "{}: logits are off by {worst:.1e}, and {TOLERANCE:.1e} is allowed",
+                case.photo
+            ));
+        } else if !ordered {
+            faults.push(format!("{}: the order of the best {TOP} classes differs", case.photo));
+        }
+    }
+    output::print(&format!("\n{}", table.text()))?;
+    Ok(faults)
+}
+
+/// The logits of the reference, and of all engines.
+fn logits(
+    subject: &Subject<'_>,
+    engines: &mut [Box<dyn Run + '_>],
+    case: &Case,
+) -> Result<Vec<Vec<f32>>, Failure> {
+    let image = subject.normalised(&case.input)?;
+    let mut all = vec![subject.reference(&image)?];
+    if all[0].len() != case.logits.len() {
+        let (found, expected) = (all[0].len(), case.logits.len());
+        let photo = &case.photo;
+        return Err(Failure::input(format!(
+            "{photo}: {expected} logits are expected, the model has {found} classes"
+        )));
+    }
+    for engine in engines {
+        all.push(engine.logits(Image::Tensor(&image))?.to_vec());
+    }
+    Ok(all)
+}
+
+/// The best classes, in order.
+fn top(logits: &[f32]) -> Vec<usize> {
+    let mut classes: Vec<usize> = (0..logits.len()).collect();
+    classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    classes.truncate(TOP);
+    classes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_come_first() {
+        assert_eq!(top(&[0.5, 2.0, -1.0, 1.0, 0.0, 0.25]), [1, 3, 0, 5, 4]);
+        assert_eq!(top(&[0.5, 2.0]), [1, 0]);
+    }
+}

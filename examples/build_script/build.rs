@@ -1,0 +1,8 @@
+//! Compiles the network of digits.yaml into `OUT_DIR`.
+
+use mobilenet_compiler::build::Build;
+use mobilenet_compiler::error::Result;
+
+fn main() -> Result<()> {
+    Build::new("digits/digits.yaml").weights("digits/digits.safetensors").write("Digits")
+}
