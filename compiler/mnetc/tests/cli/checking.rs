@@ -89,8 +89,13 @@ fn expected_outputs_that_are_of_no_use_are_said_to_be() {
         (Some("[]"), &["expected"], "it has no list `cases`"),
         (Some("{"), &["expected"], "tiny.json: EOF"),
         (Some(r#"{"cases": []}"#), &["expected"], "there are no expected outputs here"),
-        (Some(r#"{"cases": [{}]}"#), &["expected"], "a case has no `input_file`"),
-        (Some(r#"{"cases": [{"layers": []}]}"#), &["expected"], "8-bit arithmetic is not built yet"),
+        (Some(r#"{"cases": [{}]}"#), &["expected"], "a case has no `logits_file`"),
+        (Some(r#"{"cases": [{"layers": [{}]}]}"#), &["expected"], "a case has no `op`"),
+        (
+            Some(r#"{"cases": [{"layers": [], "photo": "cat", "input_file": "inputs/cat_128_rgb.u8"}]}"#),
+            &["expected"],
+            "the expected outputs are bytes, and these weights are floats",
+        ),
     ] {
         if let Some(json) = json {
             folder.write("expected/tiny.json", json);
@@ -102,6 +107,27 @@ fn expected_outputs_that_are_of_no_use_are_said_to_be() {
     let other = ["verify", "0.25_MobileNet_small", "--weights", "tiny.safetensors", "--expected", "expected"];
     let ran = expected().run(&other);
     assert!(ran.err.contains("the inputs have 49152 values, the model takes 160x160x3"), "{}", ran.err);
+}
+
+#[test]
+fn the_bytes_of_quantised_models_are_compared_layer_by_layer() {
+    let folder = Folder::new();
+    let testdata = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let weights = testdata.join("models/person_detect.tflite").display().to_string();
+    let expected = testdata.join("expected").display().to_string();
+    let text = folder.good(&["verify", "--weights", &weights, "--expected", &expected]);
+    assert!(text.contains("person_gray96  all layers equal"), "{text}");
+
+    // Another hash for one layer.
+    let json = std::fs::read_to_string(testdata.join("expected/person_detect.tflite.json")).unwrap();
+    let hash = json.find("\"sha256_16\":\"").unwrap() + "\"sha256_16\":\"".len();
+    let other = format!("{}{}{}", &json[..hash], "0".repeat(16), &json[hash + 16..]);
+    std::fs::create_dir(folder.path().join("expected")).unwrap();
+    folder.write("expected/person_detect.json", other);
+    let inputs = testdata.join("inputs").display().to_string();
+    let ran = folder.run(&["verify", "--weights", &weights, "--expected", "expected", "--inputs", &inputs]);
+    assert_eq!(ran.status, Some(1), "{}", ran.err);
+    assert!(ran.err.contains("is the first layer whose bytes differ"), "{}", ran.err);
 }
 
 #[test]
