@@ -86,7 +86,7 @@ def compiled(mnetc, stem, folder):
     log(f"cargo build --release: {crate.name}")
     command = ["cargo", "build", "--release", "--quiet", "--example", "classify", "--target-dir", folder / "target"]
     subprocess.run(command, cwd=crate, check=True)
-    built = folder / f"target/release/examples/classify"
+    built = folder / "target/release/examples/classify"
     kept = crate / "classify"
     kept.write_bytes(built.read_bytes())
     kept.chmod(0o755)

@@ -53,11 +53,10 @@ def rust(folder, peers):
 
 
 def build(folder, names, environment):
-    """Executables of the workspace in rust/, by name."""
-    if names:
-        log(f"cargo build --release: {', '.join(names)}")
-        packages = [part for name in names for part in ("-p", f"peer-{name}")]
-        command = ["cargo", "build", "--release", "--quiet", *packages, "--target-dir", str(folder / "target")]
+    """Executables of the workspace in rust/, by name; each built alone, so that none has the features of another."""
+    for name in names:
+        log(f"cargo build --release: {name}")
+        command = ["cargo", "build", "--release", "--quiet", "-p", f"peer-{name}", "--target-dir", str(folder / "target")]
         subprocess.run(command, cwd=HERE / "rust", env=os.environ | environment, check=True)
     return {name: folder / f"target/release/peer-{name}" for name in names}
 
