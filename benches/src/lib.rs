@@ -1,6 +1,8 @@
 //! What benchmarks share: a model with seeded weights, and everything that can run it, checked.
 #![forbid(unsafe_code)]
 
+pub mod ablation;
+
 use mobilenet_compiler::compile::{Compiled, Request, compile};
 use mobilenet_compiler::error::Result;
 use mobilenet_compiler::interpret::{Interpreter, Reference};
