@@ -4,5 +4,5 @@ use mobilenet_compiler::build::Build;
 use mobilenet_compiler::error::Result;
 
 fn main() -> Result<()> {
-    Build::new("digits/digits.yaml").weights("digits/digits.safetensors").write("Digits")
+    Build::new("digits.yaml").weights("digits.safetensors").write("Digits")
 }

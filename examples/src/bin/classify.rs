@@ -3,11 +3,8 @@
 use mobilenet_runtime::{Photo, mobilenet};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let model = mobilenet!(
-        "0.25_MobileNet_tiny",
-        weights = "testdata/models/keras_mobilenet_v1_0.25_128.safetensors",
-        labels = "testdata/labels_imagenet_1001.txt",
-    );
+    let model =
+        mobilenet!("0.25_MobileNet_tiny", weights = "model/tiny.safetensors", labels = "model/labels.txt",);
     let photo = Photo::open(std::env::args().nth(1).ok_or("usage: classify PHOTO")?)?;
     let scores = model.classify(&photo, &mut model.scratch())?;
     for guess in model.top(&scores, 5) {

@@ -11,11 +11,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut photos: Vec<PathBuf> =
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     photos.sort();
-    let model = mobilenet!(
-        "0.25_MobileNet_tiny",
-        weights = "testdata/models/keras_mobilenet_v1_0.25_128.safetensors",
-        labels = "testdata/labels_imagenet_1001.txt",
-    );
+    let model =
+        mobilenet!("0.25_MobileNet_tiny", weights = "model/tiny.safetensors", labels = "model/labels.txt",);
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {

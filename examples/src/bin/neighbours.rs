@@ -3,10 +3,7 @@
 use mobilenet_runtime::{Photo, mobilenet};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let model = mobilenet!(
-        "0.25_MobileNet_tiny",
-        weights = "testdata/models/keras_mobilenet_v1_0.25_128.safetensors",
-    );
+    let model = mobilenet!("0.25_MobileNet_tiny", weights = "model/tiny.safetensors",);
     let mut scratch = model.scratch();
     let mut embed = |path: &String| -> Result<_, mobilenet_runtime::Error> {
         model.embed(&Photo::open(path)?, &mut scratch)
