@@ -21,9 +21,11 @@ pub(super) struct Memory {
 unsafe impl Sync for Memory {}
 
 /// Tasks for each thread, where there is enough to do: threads that are slow or late then do fewer.
+#[cfg(feature = "std")]
 const TASKS: usize = 8;
 
 /// Multiply-adds below which a strip is not worth sharing: a few microseconds, in which others would hardly have come.
+#[cfg(feature = "std")]
 const WORTH: usize = 200_000;
 
 /// Panels of a layer's outputs.
