@@ -7,6 +7,7 @@ use mobilenet_compiler::lower::lower;
 use mobilenet_compiler::names::{Catalogue, Model};
 use mobilenet_compiler::passes;
 use mobilenet_compiler::settings::{Settings, Wish};
+use mobilenet_compiler::spec::Spec;
 
 fn catalogue() -> Catalogue {
     Catalogue::built_in().unwrap_or_else(|report| panic!("{report}"))
@@ -64,5 +65,18 @@ fn parameters_are_those_of_the_paper() {
         let before = total(&graph);
         passes::run(&mut graph, None, |pass, _, graph| assert_eq!(total(graph), before, "{}", pass.name))
             .unwrap();
+    }
+}
+
+/// Every spec in the description of the format is one.
+#[test]
+fn the_format_is_as_described() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/README.md")).unwrap();
+    let specs: Vec<&str> = text.split("```").filter_map(|block| block.strip_prefix("yaml\n")).collect();
+    assert_eq!(specs.len(), 2);
+    for text in specs {
+        let spec = Spec::parse("README.md", text).unwrap_or_else(|report| panic!("{report}"));
+        let model = Model::of(spec.into());
+        graph(&model).unwrap_or_else(|report| panic!("{report}"));
     }
 }

@@ -24,7 +24,7 @@ type Error = (Span, String);
 
 fn compile(invocation: &Invocation) -> Result<TokenStream, Error> {
     let built = build(invocation)?.compile().map_err(|fault| blame(invocation, &fault))?;
-    let packed = built.packed.as_deref().map(packed::write).transpose();
+    let packed = built.packed.as_deref().map(|bytes| packed::write(bytes, &built.files)).transpose();
     let packed = packed.map_err(|report| (weights_span(invocation), report.to_string()))?;
     Ok(tokens(invocation, &built, packed.as_deref()))
 }

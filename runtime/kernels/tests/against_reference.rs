@@ -116,7 +116,10 @@ fn read(map: &Map, arena: &[f32]) -> Vec<f32> {
 #[test]
 fn pointwise() {
     let mut random = Random(1);
-    for (height, width) in [(1, 1), (1, 5), (2, 3), (1, 7), (7, 7), (3, 13), (1, 15), (5, 6), (2, 29)] {
+    // Heights of tiles: one by one, the least, the most, one more, and splits into unequal ones.
+    for (height, width) in
+        [(1, 1), (1, 5), (2, 3), (1, 7), (1, 9), (2, 7), (7, 7), (3, 13), (1, 15), (5, 6), (2, 29)]
+    {
         for (inputs, outputs) in
             [(1, 1), (8, 8), (3, 40), (16, 16), (24, 48), (31, 33), (48, 24), (40, 72), (96, 130)]
         {
@@ -146,7 +149,7 @@ fn pointwise() {
 #[test]
 fn depthwise() {
     let mut random = Random(2);
-    for (height, width) in [(1, 1), (2, 2), (3, 5), (7, 7), (8, 16), (4, 17), (5, 24), (9, 33)] {
+    for (height, width) in [(1, 1), (2, 2), (6, 4), (3, 5), (7, 7), (8, 16), (4, 17), (5, 24), (9, 33)] {
         for channels in [1, 8, 11, 16, 24, 40, 67] {
             for (stride, before, after) in [(1, 1, 1), (2, 0, 1), (2, 1, 1), (2, 1, 0), (1, 0, 1), (1, 1, 0)]
             {
@@ -410,7 +413,7 @@ fn a_stream_needs_a_few_rows_of_each_map() {
 fn pool_and_classifier() {
     let mut random = Random(6);
     for (height, width) in [(1, 1), (7, 7), (3, 5)] {
-        for (channels, classes) in [(8, 10), (24, 2), (64, 100), (256, 1001), (40, 257)] {
+        for (channels, classes) in [(8, 10), (24, 2), (27, 70), (64, 100), (256, 1001), (40, 257)] {
             let shape = [height, width, channels];
             let input = random.values(height * width * channels);
             let (kernel, bias, mut weights) = product(&mut random, channels, classes);

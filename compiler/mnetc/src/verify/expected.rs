@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mobilenet_compiler::interpret::ExpectedValue;
 use serde_json::Value;
 
 use crate::Failure;
@@ -14,9 +15,19 @@ pub(super) struct Case {
     pub(super) logits: Vec<f32>,
 }
 
+/// A photo, as a tensor, and the bytes that are expected of each layer of a quantised model.
+pub(super) struct ByteCase {
+    pub(super) photo: String,
+    pub(super) input: Tensor,
+    pub(super) layers: Vec<ExpectedValue>,
+}
+
 /// What is expected of a model.
-pub(super) struct Expected {
-    pub(super) cases: Vec<Case>,
+pub(super) enum Expected {
+    /// Of floats, logits.
+    Logits(Vec<Case>),
+    /// Of a quantised model, bytes.
+    Bytes(Vec<ByteCase>),
 }
 
 /// Names under which what is expected of a model may be found: those of its weights file, then its own.
@@ -52,49 +63,71 @@ impl Expected {
         if cases.is_empty() {
             return Err(failed(&folder, &"there are no expected outputs here"));
         }
-        Ok(Expected { cases })
+        Ok(cases)
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Expected::Logits(cases) => cases.is_empty(),
+            Expected::Bytes(cases) => cases.is_empty(),
+        }
+    }
+
+    /// The first input.
+    pub(super) fn first(&self) -> Option<&Tensor> {
+        match self {
+            Expected::Logits(cases) => cases.first().map(|case| &case.input),
+            Expected::Bytes(cases) => cases.first().map(|case| &case.input),
+        }
     }
 
     /// Height, width and channels of the inputs, where they say so.
     pub(super) fn input(&self) -> Option<[usize; 3]> {
-        match self.cases.first()?.input {
-            Tensor::Floats(_, shape) => Some(shape),
+        match self.first()? {
+            Tensor::Floats(_, shape) => Some(*shape),
             Tensor::Bytes(_) => None,
         }
     }
 }
 
 /// The cases of a JSON file. Its paths start at the folder above its own.
-fn from_json(json: &Path, inputs: Option<&Path>) -> Result<Vec<Case>, Failure> {
+fn from_json(json: &Path, inputs: Option<&Path>) -> Result<Expected, Failure> {
     let text = std::fs::read_to_string(json).map_err(|error| failed(json, &error))?;
     let document: Value = serde_json::from_str(&text).map_err(|error| failed(json, &error))?;
     let data = json.parent().and_then(Path::parent).unwrap_or(Path::new("."));
     let cases = document["cases"].as_array().ok_or_else(|| failed(json, &"it has no list `cases`"))?;
-    cases.iter().map(|case| one(case, json, data, inputs)).collect()
-}
-
-fn one(case: &Value, json: &Path, data: &Path, inputs: Option<&Path>) -> Result<Case, Failure> {
-    let text = |key: &str| case[key].as_str().ok_or_else(|| failed(json, &format!("a case has no `{key}`")));
-    if case.get("layers").is_some() {
-        return Err(failed(
-            json,
-            &"these are outputs of a quantised model, and 8-bit arithmetic is not built yet",
-        ));
-    }
-    let input = Path::new(text("input_file")?);
-    let input = match (inputs, input.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name),
-        _ => data.join(input),
+    let text = |value: &Value, key: &str| {
+        let found = value[key].as_str().map(str::to_string);
+        found.ok_or_else(|| failed(json, &format!("a case has no `{key}`")))
     };
-    Ok(Case {
-        photo: text("photo")?.to_string(),
-        input: Tensor::read(&input)?,
-        logits: read_row(&data.join(text("logits_file")?))?,
-    })
+    let input = |case: &Value| {
+        let path = text(case, "input_file")?;
+        let path = Path::new(&path);
+        match (inputs, path.file_name()) {
+            (Some(folder), Some(name)) => Tensor::read(&folder.join(name)),
+            _ => Tensor::read(&data.join(path)),
+        }
+    };
+    if cases.iter().all(|case| case["layers"].is_array()) {
+        let layer = |layer: &Value| {
+            Ok(ExpectedValue { op: text(layer, "op")?, sha256_16: text(layer, "sha256_16")? })
+        };
+        let case = |case: &Value| {
+            let layers = case["layers"].as_array().into_iter().flatten().map(layer);
+            let layers = layers.collect::<Result<_, Failure>>()?;
+            Ok(ByteCase { photo: text(case, "photo")?, input: input(case)?, layers })
+        };
+        return Ok(Expected::Bytes(cases.iter().map(case).collect::<Result<_, Failure>>()?));
+    }
+    let case = |case: &Value| {
+        let logits = read_row(&data.join(text(case, "logits_file")?))?;
+        Ok(Case { photo: text(case, "photo")?, input: input(case)?, logits })
+    };
+    Ok(Expected::Logits(cases.iter().map(case).collect::<Result<_, Failure>>()?))
 }
 
 /// The cases of a folder of `PHOTO.logits.npy`: the input of each is the file of the other folder that starts with its name.
-fn from_files(folder: &Path, inputs: &Path) -> Result<Vec<Case>, Failure> {
+fn from_files(folder: &Path, inputs: &Path) -> Result<Expected, Failure> {
     let available = files(inputs)?;
     let mut cases = Vec::new();
     for path in files(folder)? {
@@ -118,7 +151,7 @@ fn from_files(folder: &Path, inputs: &Path) -> Result<Vec<Case>, Failure> {
         let (input, logits) = (Tensor::read(input)?, read_row(&path)?);
         cases.push(Case { photo: photo.to_string(), input, logits });
     }
-    Ok(cases)
+    Ok(Expected::Logits(cases))
 }
 
 /// The files of a folder, in order.

@@ -8,6 +8,7 @@
 //!
 //! `~` is equal within a tolerance, `=` to the bit.
 
+mod bytes;
 mod expected;
 mod layers;
 mod passes;
@@ -48,17 +49,21 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let compiled = seed::compiled(&request)?;
     let Some(tensors) = &compiled.tensors else { return Ok(()) };
     let subject = Subject { compiled: &compiled, tensors, sets: sets(args.isa)? };
-    let image = match expected.iter().flat_map(|expected| &expected.cases).next() {
-        Some(case) => subject.normalised(&case.input)?,
+    let image = match expected.as_ref().and_then(Expected::first) {
+        Some(input) => subject.normalised(input)?,
         None => seed::image(&compiled),
     };
     let of = if weights.is_some() { "these weights" } else { "seeded weights" };
     output::print(&format!("{} with {of}\n\n", compiled.plan.name))?;
     let mut faults = Vec::new();
+    if let Some(Expected::Bytes(cases)) = &expected {
+        faults.extend(bytes::verify(&compiled, cases)?);
+        output::print("\nThe same weights as floats:\n\n")?;
+    }
     faults.extend(passes::verify(&subject, &image)?);
     faults.extend(layers::verify(&subject, &image)?);
-    if let Some(expected) = &expected {
-        faults.extend(photos::verify(&subject, expected)?);
+    if let Some(Expected::Logits(cases)) = &expected {
+        faults.extend(photos::verify(&subject, cases)?);
     }
     match faults.is_empty() {
         true => output::print("\nAll agree.\n"),

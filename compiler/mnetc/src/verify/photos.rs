@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use mobilenet_kernels::image::Image;
 
-use super::expected::{Case, Expected};
+use super::expected::Case;
 use super::{Subject, off};
 use crate::agree::{TOLERANCE, difference};
 use crate::engine::{Run, Runner};
@@ -16,7 +16,7 @@ use crate::{Failure, output};
 const TOP: usize = 5;
 
 /// Prints a line a photo; gives what differs.
-pub(super) fn verify(subject: &Subject<'_>, expected: &Expected) -> Result<Vec<String>, Failure> {
+pub(super) fn verify(subject: &Subject<'_>, cases: &[Case]) -> Result<Vec<String>, Failure> {
     let mut columns = vec![Left("photo"), Right("reference")];
     columns.extend(subject.sets.iter().map(|isa| Right(isa.name())));
     columns.push(Left("top 5"));
@@ -26,7 +26,7 @@ pub(super) fn verify(subject: &Subject<'_>, expected: &Expected) -> Result<Vec<S
     let mut engines: Vec<Box<dyn Run + '_>> =
         runners.iter().map(|runner| runner.start(NonZeroUsize::MIN)).collect::<Result<_, _>>()?;
     let mut faults = Vec::new();
-    for case in &expected.cases {
+    for case in cases {
         let found = logits(subject, &mut engines, case)?;
         let differences: Vec<f32> = found.iter().map(|found| difference(found, &case.logits)).collect();
         let ordered = found.iter().all(|found| top(found) == top(&case.logits));

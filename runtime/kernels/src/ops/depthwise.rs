@@ -8,8 +8,10 @@ use super::{Part, Rows};
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Section, Window};
 use crate::simd::Simd;
 
-/// Pixels of the widest tile.
-const TILE: usize = 8;
+/// Pixels of the widest tile; fewer where sets are narrow, to keep the code small.
+const fn most<S: Simd>() -> usize {
+    if S::LANES < HALF_BLOCK { 4 } else { 8 }
+}
 
 /// Rows and blocks of the output; row `part.from` is written to row 0.
 ///
@@ -93,7 +95,7 @@ impl Job<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd, const WIDTH: usize, const STRIDE: usize>(&self, rows: Rows) {
-        let tiles = Heights::new(self.output.width, TILE);
+        let tiles = Heights::new(self.output.width, const { most::<S>() });
         for y in rows {
             for lane in (0..WIDTH).step_by(S::LANES) {
                 let row = self.row(y, lane, WIDTH, STRIDE);
@@ -104,7 +106,7 @@ impl Job<'_> {
                             match width {
                                 // SAFETY: passed on; the widths add up to the row's pixels.
                                 $($width => unsafe {
-                                    if const { Heights::has($width, TILE) } {
+                                    if const { Heights::has($width, most::<S>()) } {
                                         self.tile::<S, WIDTH, STRIDE, $width>(&row, x);
                                     }
                                 },)*
