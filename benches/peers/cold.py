@@ -6,6 +6,7 @@ interface pay for Python, whose share has a row of its own.
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -79,12 +80,13 @@ def build_mnetc():
 def compiled(mnetc, stem, folder):
     """The example of a crate that `mnetc compile` makes of a model: a program with the weights in it."""
     crate = folder / f"crates/{stem.name}"
-    if not crate.exists():
-        resolution = stem.name.rpartition("_")[2]
-        weights = ending(stem, ".safetensors")
-        output([mnetc, "compile", "--weights", weights, "--rho", resolution, "--crate", crate])
+    shutil.rmtree(crate, ignore_errors=True)
+    resolution = stem.name.rpartition("_")[2]
+    output([mnetc, "compile", "--weights", ending(stem, ".safetensors"), "--rho", resolution, "--crate", crate])
     log(f"cargo build --release: {crate.name}")
     command = ["cargo", "build", "--release", "--quiet", "--example", "classify", "--target-dir", folder / "target"]
+    for package, path in (("runtime", "runtime"), ("kernels", "runtime/kernels"), ("macros", "macros")):
+        command += ["--config", f'patch.crates-io.mobilenet-{package}.path = "{REPOSITORY / path}"']
     subprocess.run(command, cwd=crate, check=True)
     built = folder / "target/release/examples/classify"
     kept = crate / "classify"

@@ -1,6 +1,7 @@
 """The comparison: for each model, open it in every contestant, compare the logits, race, and print a table."""
 
 import json
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from race import Contestant, Failed, race
 TOLERANCE = 1e-3
 """Of a logit; logits reach about 15. A wrong padding, clamp or epsilon moves them by 0.1 and more."""
 
-PACKAGES = {"litert": "ai-edge-litert", "iree": "iree-base-runtime"}
+PACKAGES = {"litert": "ai-edge-litert", "iree": "iree-base-runtime", "tract": "tract-onnx", "candle": "candle-core"}
 """Where a package has another name than the peer."""
 
 
@@ -73,7 +74,7 @@ def progress(result):
 def report(arguments, commands, results):
     """The tables on standard output, and all numbers as JSON into a file, if one is named."""
     threads = "1 thread" if arguments.threads == 1 else f"{arguments.threads} threads"
-    versions = {name: version(PACKAGES.get(name, name)) for name in commands if name in install.PYTHON}
+    versions = {name: peer_version(name) for name in commands if name != table.OURS}
     print(f"{processor()}, {threads}, f32, {arguments.rounds} rounds of {arguments.seconds} s each.")
     print(", ".join(f"{name} {number}" for name, number in versions.items()) + ".")
     print("Milliseconds a run, median (minimum).\n")
@@ -81,6 +82,15 @@ def report(arguments, commands, results):
     if arguments.json:
         facts = {"processor": processor(), "threads": arguments.threads, "versions": versions}
         arguments.json.write_text(json.dumps(facts | {"models": results}, indent=1) + "\n")
+
+
+def peer_version(name):
+    """Of the package that is installed, or locked for Rust."""
+    package = PACKAGES.get(name, name)
+    if name in install.PYTHON:
+        return version(package)
+    lock = tomllib.loads((install.HERE / "rust/Cargo.lock").read_text())
+    return next(found["version"] for found in lock["package"] if found["name"] == package)
 
 
 def processor():

@@ -1,4 +1,4 @@
-"""Writes a model as StableHLO, NHWC, the layout that IREE's code generator prefers, and compiles it for this processor."""
+"""Writes a model as StableHLO, in IREE's preferred layout NHWC, and compiles it for this processor."""
 
 import subprocess
 

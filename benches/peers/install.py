@@ -56,7 +56,7 @@ def build(folder, names, environment):
     """Executables of the workspace in rust/, by name; each built alone, so that none has the features of another."""
     for name in names:
         log(f"cargo build --release: {name}")
-        command = ["cargo", "build", "--release", "--quiet", "-p", f"peer-{name}", "--target-dir", str(folder / "target")]
+        command = ["cargo", "build", "--release", "--quiet", "-p", f"peer-{name}", "--target-dir", folder / "target"]
         subprocess.run(command, cwd=HERE / "rust", env=os.environ | environment, check=True)
     return {name: folder / f"target/release/peer-{name}" for name in names}
 

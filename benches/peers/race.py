@@ -43,7 +43,8 @@ class Contestant:
         if not line:
             self.process.wait()
             self.errors.seek(0)
-            raise Failed(self.errors.read().strip()[-500:] or f"exit status {self.process.returncode}")
+            said = self.errors.read().strip().splitlines()
+            raise Failed(said[-1] if said else f"exit status {self.process.returncode}")
         return json.loads(line)
 
 

@@ -42,7 +42,8 @@ def main():
 
     os.environ["RAYON_NUM_THREADS"] = str(arguments.threads)
     complaints = compare(arguments, commands, pinned(arguments))
-    install.log("\n".join(complaints))
+    for complaint in complaints:
+        install.log(complaint)
     sys.exit(1 if complaints else 0)
 
 

@@ -29,7 +29,8 @@ fn main() -> Result<(), Error> {
             let kernel = Tensor::<4>::from_data(TensorData::new(layer.kernel, layer.shape), &device);
             layers.push((kernel, row(layer.bias), options));
         }
-        let kernel = Tensor::<2>::from_data(TensorData::new(network.kernel, network.shape), &device).transpose();
+        let kernel =
+            Tensor::<2>::from_data(TensorData::new(network.kernel, network.shape), &device).transpose();
         let bias = row(network.bias).reshape([1, -1]);
         let shape = [1, 3, task.resolution, task.resolution];
         let input = Tensor::<4>::from_data(TensorData::new(task.nchw()?, shape), &device);
@@ -39,7 +40,8 @@ fn main() -> Result<(), Error> {
                 values = conv2d(values, kernel.clone(), Some(bias.clone()), options.clone()).clamp(0.0, 6.0);
             }
             let [_, channels, height, width] = values.dims();
-            let flat: Tensor<2> = values.reshape([1, channels, height * width]).mean_dim(2).reshape([1, channels]);
+            let flat: Tensor<2> =
+                values.reshape([1, channels, height * width]).mean_dim(2).reshape([1, channels]);
             let logits = flat.matmul(kernel.clone()) + bias.clone();
             logits.into_data().to_vec::<f32>().map_err(|error| format!("{error:?}").into())
         })

@@ -71,7 +71,10 @@ where
 }
 
 /// Runs for so long, the first fifth unmeasured, and at least three times measured; the times in order.
-fn burst(run: &mut impl FnMut() -> Result<Vec<f32>, Error>, length: Duration) -> Result<Vec<Duration>, Error> {
+fn burst(
+    run: &mut impl FnMut() -> Result<Vec<f32>, Error>,
+    length: Duration,
+) -> Result<Vec<Duration>, Error> {
     let start = Instant::now();
     run()?;
     while start.elapsed() < length / 5 {

@@ -61,7 +61,13 @@ impl Network {
             Ok(taken.to_vec())
         };
         let mut convolution = |shape: [usize; 4], stride, groups| -> Result<Convolution, Error> {
-            Ok(Convolution { shape, kernel: take(shape.iter().product())?, bias: take(shape[0])?, stride, groups })
+            Ok(Convolution {
+                shape,
+                kernel: take(shape.iter().product())?,
+                bias: take(shape[0])?,
+                stride,
+                groups,
+            })
         };
 
         let mut convolutions = vec![convolution([scaled(32), 3, 3, 3], 2, 1)?];

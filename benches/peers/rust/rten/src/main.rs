@@ -16,7 +16,8 @@ fn main() -> Result<(), common::Error> {
         let threads = Arc::new(ThreadPool::with_num_threads(task.threads));
         let options = RunOptions::default().with_thread_pool(Some(threads));
         Ok(move || {
-            let [logits] = model.run_n(vec![(source, input.view().into())], [target], Some(options.clone()))?;
+            let [logits] =
+                model.run_n(vec![(source, input.view().into())], [target], Some(options.clone()))?;
             let logits: NdTensor<f32, 2> = logits.try_into()?;
             Ok(logits.to_vec())
         })
