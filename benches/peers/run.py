@@ -11,6 +11,7 @@ Installs what it needs into one folder at the first run.
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -106,4 +107,7 @@ def pinned(arguments):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except subprocess.CalledProcessError as failed:
+        sys.exit(f"run.py: {failed}")
