@@ -50,6 +50,8 @@ pub enum Argument {
     Alpha,
     /// The resolution multiplier.
     Rho,
+    /// The number of classes.
+    Classes,
     /// The weights file.
     Weights,
     /// The file of class names.
@@ -138,7 +140,7 @@ impl Build {
     fn compile_files(&self, found: &mut Found) -> std::result::Result<Built, Fault> {
         let model = self.model.as_deref().map(|model| self.model(model, found)).transpose();
         let model = blame(Argument::Model, model)?;
-        self.check_multipliers(model.as_deref())?;
+        self.check_numbers(model.as_deref())?;
         let request = Request {
             model: model.as_deref(),
             alpha: self.alpha,
@@ -166,13 +168,16 @@ impl Build {
         })
     }
 
-    fn check_multipliers(&self, model: Option<&str>) -> std::result::Result<(), Fault> {
+    fn check_numbers(&self, model: Option<&str>) -> std::result::Result<(), Fault> {
         if let Some(alpha) = self.alpha {
             blame(Argument::Alpha, settings::alpha(alpha))?;
         }
         if let (Some(rho), Some(model)) = (&self.rho, model) {
             let spec = blame(Argument::Model, Model::open(model))?.spec;
             blame(Argument::Rho, names::rho(&spec, rho))?;
+        }
+        if let Some(classes) = self.classes {
+            blame(Argument::Classes, settings::class_count(classes))?;
         }
         Ok(())
     }

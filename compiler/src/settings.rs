@@ -95,6 +95,18 @@ pub fn resolution(pixels: usize) -> Result<usize> {
     Err(Complaint::new(format!("a resolution is 1 to {MAX_RESOLUTION} pixels, not {pixels}")).into())
 }
 
+/// A number of classes, if it is one.
+///
+/// # Errors
+///
+/// It is 0 or absurdly large.
+pub fn class_count(classes: usize) -> Result<usize> {
+    if (1..=MAX_CHANNELS).contains(&classes) {
+        return Ok(classes);
+    }
+    Err(Complaint::new(format!("classes are 1 to {MAX_CHANNELS}, not {classes}")).into())
+}
+
 /// A family, as far as statements do not replace it.
 fn overlay(stated: &Statements, family: Family) -> Family {
     fn or<T: Copy>(stated: Option<Located<T>>, other: T) -> T {
@@ -133,11 +145,7 @@ fn classes(spec: &Spec, wish: &Wish, trained: Option<usize>) -> Result<usize> {
         }
         (wish, trained, stated) => {
             let stated = stated.or(spec.defaults.classes).map_or(PAPER, |stated| stated.value);
-            let classes = wish.or(trained).unwrap_or(stated);
-            if (1..=MAX_CHANNELS).contains(&classes) {
-                return Ok(classes);
-            }
-            Err(Complaint::new(format!("classes are 1 to {MAX_CHANNELS}, not {classes}")).into())
+            class_count(wish.or(trained).unwrap_or(stated))
         }
     }
 }

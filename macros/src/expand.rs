@@ -76,12 +76,13 @@ fn tokens(invocation: &Invocation, built: &Built, packed: Option<&str>) -> Token
 
 /// The literal that is at fault, and what is wrong with it.
 fn blame(invocation: &Invocation, fault: &Fault) -> Error {
-    let Invocation { model, alpha, rho, labels, .. } = invocation;
+    let Invocation { model, alpha, rho, classes, labels, .. } = invocation;
     let model = model.as_ref().map(|model| model.span());
     let span = match fault.argument {
         Argument::Model => model,
         Argument::Alpha => alpha.as_ref().map(|alpha| alpha.span),
         Argument::Rho => rho.as_ref().map(|rho| rho.span),
+        Argument::Classes => classes.as_ref().map(|classes| classes.span()),
         Argument::Labels => labels.as_ref().map(|labels| labels.span()),
         Argument::Weights => Some(weights_span(invocation)),
     };

@@ -1,9 +1,14 @@
 //! What the macro is called with.
 
+use mobilenet_compiler::error::Complaint;
+use mobilenet_compiler::nearest::suggestion;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Ident, LitFloat, LitInt, LitStr, Path, Token, Visibility};
+
+/// What can be said besides the model.
+const ARGUMENTS: [&str; 6] = ["alpha", "rho", "classes", "weights", "labels", "runtime"];
 
 /// A call of the macro.
 #[derive(Default)]
@@ -50,12 +55,11 @@ impl Invocation {
             "weights" if self.weights.is_none() => self.weights = Some(input.parse()?),
             "labels" if self.labels.is_none() => self.labels = Some(input.parse()?),
             "runtime" if self.runtime.is_none() => self.runtime = Some(input.parse()?),
-            "alpha" | "rho" | "classes" | "weights" | "labels" | "runtime" => return twice(),
+            given if ARGUMENTS.contains(&given) => return twice(),
             _ => {
-                let what = format!(
-                    "there is no argument `{name}`: the arguments are alpha, rho, classes, weights, labels and runtime"
-                );
-                return Err(syn::Error::new(name.span(), what));
+                let help = suggestion(&name.to_string(), &ARGUMENTS);
+                let complaint = Complaint::new(format!("there is no argument `{name}`")).help(help);
+                return Err(syn::Error::new(name.span(), complaint));
             }
         }
         Ok(())

@@ -91,13 +91,21 @@ mod sealed {
     impl<const L: usize> Sealed for [f32; L] {}
 }
 
-impl<N: Network<Pixels = [u8; L]>, const L: usize> Input<N> for [u8; L] {
+/// That two types are one. Said as a bound and not as an equation, because a bound can explain itself.
+#[diagnostic::on_unimplemented(message = "the network takes `{Self}`, not `{T}`", label = "another length")]
+trait Is<T> {}
+
+impl<T> Is<T> for T {}
+
+#[allow(private_bounds, reason = "nobody else implements or calls it")]
+impl<N: Network<Pixels: Is<[u8; L]>>, const L: usize> Input<N> for [u8; L] {
     fn image<'i>(&'i self, weights: &'i Weights) -> Image<'i> {
         Image::Pixels(self, &weights.preprocess().normalise)
     }
 }
 
-impl<N: Network<Tensor = [f32; L]>, const L: usize> Input<N> for [f32; L] {
+#[allow(private_bounds, reason = "nobody else implements or calls it")]
+impl<N: Network<Tensor: Is<[f32; L]>>, const L: usize> Input<N> for [f32; L] {
     fn image<'i>(&'i self, _: &'i Weights) -> Image<'i> {
         Image::Tensor(self)
     }

@@ -2,6 +2,7 @@ use mobilenet_runtime::mobilenet;
 
 fn main() {
     let _ = mobilenet!("0.5_MobileNet_tiny", wieghts = "w.safetensors");
+    let _ = mobilenet!("0.5_MobileNet_tiny", size = 128);
     let _ = mobilenet!("0.5_MobileNet_tiny", classes = 10, classes = 11);
     let _ = mobilenet!("0.5_MobileNet_tiny", classes = "ten");
     let _ = mobilenet!("0.5_MobileNet_tiny" classes = 10);
