@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use mobilenet_compiler::build::Build;
+
 fn run(program: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let output = Command::new(program).args(arguments).current_dir(repository).output().unwrap();
@@ -46,6 +48,17 @@ fn ten_digits_are_told_apart() {
         assert!(line.contains(&format!("{digit}.png: {digit} (")), "{text}");
     }
     assert_eq!(text.lines().count(), 10);
+}
+
+#[test]
+fn packed_weights_are_loaded_at_run_time() {
+    let tiny = Build::new("0.25_MobileNet_tiny").weights("model/tiny.safetensors").labels("model/labels.txt");
+    let packed = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tiny.mnw");
+    std::fs::write(&packed, tiny.compile().unwrap().packed.unwrap()).unwrap();
+    let (status, text) =
+        run(env!("CARGO_BIN_EXE_runtime_weights"), &[packed.to_str().unwrap(), "testdata/photos/cat.png"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.lines().next().is_some_and(|line| line.ends_with("Egyptian cat")), "{text}");
 }
 
 #[test]
