@@ -5,9 +5,29 @@ use std::path::Path;
 
 use mobilenet_compiler::compile::{Request, compile};
 use mobilenet_compiler::interpret::Interpreter;
+use mobilenet_compiler::names::Catalogue;
+use mobilenet_compiler::plan::Kernel;
 use mobilenet_compiler::weights;
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::{Isa, Kernels};
+
+#[test]
+fn all_layers_of_the_named_models_can_be_shared() {
+    for model in Catalogue::built_in().unwrap().models() {
+        let name = model.name();
+        let compiled = compile(&Request { model: Some(&name), ..Request::default() }).unwrap();
+        for part in compiled.plan.parts() {
+            let apart = match &part.kernel {
+                Kernel::Stem(layer) => layer.is_apart(),
+                Kernel::Separable(layer) => layer.is_apart(),
+                Kernel::FullyConnected(layer) => layer.is_apart(),
+                Kernel::Pool(_) => continue,
+                other => panic!("{name}: {other:?}"),
+            };
+            assert!(apart, "{name}: {}", part.name);
+        }
+    }
+}
 
 #[test]
 fn teams_compute_the_same() {

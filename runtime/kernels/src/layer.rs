@@ -12,6 +12,7 @@ pub struct Checked<L> {
     layer: L,
     weights_end: usize,
     arena_end: usize,
+    apart: bool,
 }
 
 impl<L> Checked<L> {
@@ -28,6 +29,12 @@ impl<L> Checked<L> {
     /// `f32`s of arena that the layer reads and writes below.
     pub const fn arena_end(&self) -> usize {
         self.arena_end
+    }
+
+    /// Whether the layer never reads where it writes in the same phase, so that threads may share its work. A block's phases
+    /// are its halves; a convolution's are filling its lines and the product.
+    pub const fn is_apart(&self) -> bool {
+        self.apart
     }
 }
 
@@ -242,6 +249,11 @@ const fn map_end(map: &Map) -> Result<usize, Misfit> {
     }
 }
 
+/// Whether two parts of the arena, each from its start to its end, share no memory.
+const fn apart(a: (usize, usize), b: (usize, usize)) -> bool {
+    a.1 <= b.0 || b.1 <= a.0
+}
+
 /// A window over an input of `from` pixels that gives `to` pixels, at most `window.size - 1` of them past the end.
 const fn window_fits(window: &Window, before: usize, from: usize, to: usize) -> bool {
     if window.size == 0
@@ -319,7 +331,8 @@ impl Stem {
         let inputs = self.window.size * self.window.size * channels;
         let weights_end = attempt!(end(self.weights, Section::panels(inputs, self.output.channels).len));
         let lines = attempt!(end(self.lines, self.lines_len()));
-        Ok(Checked { layer: self, weights_end, arena_end: max(output, lines) })
+        let apart = apart((self.lines, lines), (self.output.offset, output));
+        Ok(Checked { layer: self, weights_end, arena_end: max(output, lines), apart })
     }
 }
 
@@ -354,7 +367,8 @@ impl Conv {
         let inputs = self.window.size * self.window.size * self.input.channels;
         let weights_end = attempt!(end(self.weights, Section::panels(inputs, self.output.channels).len));
         let lines = attempt!(end(self.lines, self.lines_len()));
-        Ok(Checked { layer: self, weights_end, arena_end: max(max(input, output), lines) })
+        let apart = apart((self.lines, lines), (self.output.offset, output));
+        Ok(Checked { layer: self, weights_end, arena_end: max(max(input, output), lines), apart })
     }
 }
 
@@ -390,7 +404,8 @@ impl Depthwise {
             return Err(Misfit::Ring);
         }
         let weights_end = attempt!(end(self.weights, Section::depthwise(self.input.channels, 9).len));
-        Ok(Checked { layer: self, weights_end, arena_end: max(input, output) })
+        let apart = apart((self.input.offset, input), (self.output.offset, output));
+        Ok(Checked { layer: self, weights_end, arena_end: max(input, output), apart })
     }
 }
 
@@ -407,7 +422,8 @@ impl Pointwise {
         }
         let section = Section::panels(self.input.channels, self.output.channels);
         let weights_end = attempt!(end(self.weights, section.len));
-        Ok(Checked { layer: self, weights_end, arena_end: max(input, output) })
+        let apart = apart((self.input.offset, input), (self.output.offset, output));
+        Ok(Checked { layer: self, weights_end, arena_end: max(input, output), apart })
     }
 }
 
@@ -435,7 +451,10 @@ impl Separable {
         let weights_end =
             max(attempt!(end(self.depthwise, depthwise)), attempt!(end(self.pointwise, pointwise)));
         let scratch = attempt!(end(self.scratch, self.scratch_len()));
-        Ok(Checked { layer: self, weights_end, arena_end: max(max(input, output), scratch) })
+        // Input and output may share memory: the scratch strip stands between them.
+        let strip = (self.scratch, scratch);
+        let apart = apart(strip, (self.input.offset, input)) && apart(strip, (self.output.offset, output));
+        Ok(Checked { layer: self, weights_end, arena_end: max(max(input, output), scratch), apart })
     }
 }
 
@@ -444,7 +463,7 @@ impl BatchNorm {
     pub const fn check(self) -> Result<Checked<Self>, Misfit> {
         let arena_end = attempt!(map_end(&self.map));
         let weights_end = attempt!(end(self.weights, Section::batchnorm(self.map.channels).len));
-        Ok(Checked { layer: self, weights_end, arena_end })
+        Ok(Checked { layer: self, weights_end, arena_end, apart: false })
     }
 }
 
@@ -453,7 +472,7 @@ impl Activation {
     pub const fn check(self) -> Result<Checked<Self>, Misfit> {
         let arena_end = attempt!(map_end(&self.map));
         let weights_end = attempt!(end(self.weights, crate::layout::EPILOGUE));
-        Ok(Checked { layer: self, weights_end, arena_end })
+        Ok(Checked { layer: self, weights_end, arena_end, apart: false })
     }
 }
 
@@ -465,7 +484,7 @@ impl Pool {
             return Err(Misfit::Ring);
         }
         let output = attempt!(end(self.output, self.input.padded()));
-        Ok(Checked { layer: self, weights_end: 0, arena_end: max(input, output) })
+        Ok(Checked { layer: self, weights_end: 0, arena_end: max(input, output), apart: false })
     }
 }
 
@@ -479,10 +498,10 @@ impl FullyConnected {
         let input = attempt!(end(self.input, padded(self.inputs)));
         let output = attempt!(end(self.output, padded(self.outputs)));
         // Outputs are written while inputs are still read.
-        if self.input < output && self.output < input {
+        if !apart((self.input, input), (self.output, output)) {
             return Err(Misfit::Shape);
         }
-        Ok(Checked { layer: self, weights_end, arena_end: max(input, output) })
+        Ok(Checked { layer: self, weights_end, arena_end: max(input, output), apart: true })
     }
 }
 
@@ -493,6 +512,6 @@ impl Softmax {
             return Err(Misfit::Size);
         }
         let arena_end = attempt!(end(self.vector, self.len));
-        Ok(Checked { layer: self, weights_end: 0, arena_end })
+        Ok(Checked { layer: self, weights_end: 0, arena_end, apart: false })
     }
 }

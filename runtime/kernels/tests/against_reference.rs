@@ -497,6 +497,9 @@ fn layers_that_do_not_fit_are_refused() {
     assert!(pointwise(Map { order: Order::Rows { slots: 4, first: 4 }, ..map }, map).is_err());
     assert!(depthwise(map, window, wide).is_err());
     assert!(depthwise(map, window, map).is_ok());
+    // Threads of a team would read what others write; one thread may.
+    assert!(!depthwise(map, window, map).unwrap().is_apart());
+    assert!(depthwise(map, window, Map { offset: 128, ..map }).unwrap().is_apart());
     assert!(depthwise(map, window, plane([5, 4, 8], 0)).is_err());
     assert!(depthwise(map, Window { size: 5, ..window }, map).is_err());
     assert!(depthwise(map, Window { top: 2, ..window }, map).is_err());

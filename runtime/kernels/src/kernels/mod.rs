@@ -95,6 +95,15 @@ impl Kernels<'_> {
         (ROUNDS * ops::peak::CHAINS * self.table.lanes) as f64 / fastest
     }
 
+    /// These kernels for a layer: without the team, where threads would read what others write.
+    #[inline]
+    fn sharing<L>(&self, layer: &Checked<L>) -> Self {
+        match layer.is_apart() {
+            true => *self,
+            false => Kernels { table: self.table, team: Default::default() },
+        }
+    }
+
     /// Runs the first convolution.
     ///
     /// # Panics
@@ -105,7 +114,7 @@ impl Kernels<'_> {
         let memory = starts(layer, weights, arena);
         assert_fits(layer, image);
         // SAFETY: the layer is checked against weights and arena, the image has its size.
-        unsafe { self.stem_rows(layer.layer(), 0..layer.layer().output.height, image, memory) }
+        unsafe { self.sharing(layer).stem_rows(layer.layer(), 0..layer.layer().output.height, image, memory) }
     }
 
     /// Runs a convolution.
@@ -113,7 +122,7 @@ impl Kernels<'_> {
     pub fn conv(&self, layer: &Checked<Conv>, weights: &[f32], arena: &mut [f32]) {
         let memory = starts(layer, weights, arena);
         // SAFETY: the layer is checked against weights and arena; so below.
-        unsafe { self.conv_rows(layer.layer(), 0..layer.layer().output.height, memory) }
+        unsafe { self.sharing(layer).conv_rows(layer.layer(), 0..layer.layer().output.height, memory) }
     }
 
     /// Runs a depthwise convolution.
@@ -122,7 +131,14 @@ impl Kernels<'_> {
         let memory = starts(layer, weights, arena);
         let Depthwise { input, window, output, weights } = layer.layer();
         // SAFETY: as in conv.
-        unsafe { self.depthwise_rows((input, window, output), (0, 0..output.height), *weights, memory) }
+        unsafe {
+            self.sharing(layer).depthwise_rows(
+                (input, window, output),
+                (0, 0..output.height),
+                *weights,
+                memory,
+            )
+        }
     }
 
     /// Runs a pointwise convolution.
@@ -131,7 +147,9 @@ impl Kernels<'_> {
         let memory = starts(layer, weights, arena);
         let Pointwise { input, output, weights } = layer.layer();
         // SAFETY: as in conv.
-        unsafe { self.pointwise_rows((input, output), (0, 0..output.height), *weights, memory) }
+        unsafe {
+            self.sharing(layer).pointwise_rows((input, output), (0, 0..output.height), *weights, memory)
+        }
     }
 
     /// Runs a depthwise-separable block.
@@ -139,7 +157,7 @@ impl Kernels<'_> {
     pub fn separable(&self, layer: &Checked<Separable>, weights: &[f32], arena: &mut [f32]) {
         let memory = starts(layer, weights, arena);
         // SAFETY: as in conv.
-        unsafe { self.separable_rows(layer.layer(), 0..layer.layer().output.height, memory) }
+        unsafe { self.sharing(layer).separable_rows(layer.layer(), 0..layer.layer().output.height, memory) }
     }
 
     /// Runs a batch normalisation.
@@ -171,7 +189,7 @@ impl Kernels<'_> {
     pub fn fully_connected(&self, layer: &Checked<FullyConnected>, weights: &[f32], arena: &mut [f32]) {
         let memory = starts(layer, weights, arena);
         // SAFETY: as in conv.
-        unsafe { self.fully_connected_columns(layer.layer(), memory) }
+        unsafe { self.sharing(layer).fully_connected_columns(layer.layer(), memory) }
     }
 
     /// Runs a softmax.

@@ -17,7 +17,8 @@ pub(super) struct Memory {
     pub(super) arena: *mut f32,
 }
 
-// SAFETY: tasks of one phase write disjoint parts of the arena and read none that another writes; weights are only read.
+// SAFETY: tasks of one phase write disjoint parts of the arena. What they read is apart from that: a team is only given layers
+// that are (`Kernels::sharing`). Weights are only read.
 unsafe impl Sync for Memory {}
 
 /// Tasks for each thread, where there is enough to do: threads that are slow or late then do fewer.
@@ -117,7 +118,7 @@ impl Kernels<'_> {
         self.share(macs, rows, input.blocks(), |rows, columns| {
             let Memory { weights: start, arena } = { memory };
             let part = Part { from, rows, columns };
-            // SAFETY: as in stem_rows; input and output do not share memory.
+            // SAFETY: as in stem_rows.
             unsafe { (self.table.depthwise)(input, window, output, part, start.add(weights), arena) }
         });
     }
@@ -138,7 +139,7 @@ impl Kernels<'_> {
         self.share(macs, rows, panels(output.channels), |rows, columns| {
             let Memory { weights: start, arena } = { memory };
             let part = Part { from, rows, columns };
-            // SAFETY: as in stem_rows; input and output do not share memory.
+            // SAFETY: as in stem_rows.
             unsafe { (self.table.pointwise)(input, output, part, start.add(weights), arena) }
         });
     }

@@ -54,11 +54,18 @@ impl<'s> Stream<'s> {
                 }
                 match &self.stages[i] {
                     Stage::Stem(layer) => {
-                        self.kernels.stem_rows(layer.layer(), from..to, self.image, self.memory);
+                        self.kernels.sharing(layer).stem_rows(
+                            layer.layer(),
+                            from..to,
+                            self.image,
+                            self.memory,
+                        );
                     }
-                    Stage::Conv(layer) => self.kernels.conv_rows(layer.layer(), from..to, self.memory),
+                    Stage::Conv(layer) => {
+                        self.kernels.sharing(layer).conv_rows(layer.layer(), from..to, self.memory)
+                    }
                     Stage::Separable(layer) => {
-                        self.kernels.separable_rows(layer.layer(), from..to, self.memory);
+                        self.kernels.sharing(layer).separable_rows(layer.layer(), from..to, self.memory);
                     }
                 }
             }
