@@ -171,6 +171,15 @@ impl Compiled {
         pack::blob(&self.plan, tensors, &Extras { preprocess: self.settings.family.preprocess, labels })
     }
 
+    /// Class names from a file, if one is given, or those that the weights have.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_labels`](Self::read_labels).
+    pub fn labels_or_own(&self, file: Option<&Path>) -> Result<Vec<String>> {
+        file.map_or_else(|| Ok(self.labels.clone()), |file| self.read_labels(file))
+    }
+
     /// Class names from a text, one a line; the background of a list that is one too long is dropped.
     ///
     /// # Errors

@@ -23,10 +23,7 @@ pub(crate) fn compile(args: &CompileArgs) -> Result<(), Failure> {
         Some(name) => type_ident(name).map_err(|report| Failure::usage(report.to_string()))?,
         None => type_ident(&compiled.model.type_name())?,
     };
-    let labels = match &args.labels {
-        Some(file) => compiled.read_labels(file)?,
-        None => compiled.labels.clone(),
-    };
+    let labels = compiled.labels_or_own(args.labels.as_deref())?;
     let packed = weights.is_some().then(|| compiled.blob(&labels)).transpose()?;
     let built = Built { compiled, packed, files: Vec::new() };
     match (&args.output, &args.folder) {

@@ -14,11 +14,7 @@ pub(crate) fn pack(args: &ModelArgs, labels: Option<&Path>, output: &Path) -> Re
         return Err(Failure::usage("pack needs --weights FILE"));
     };
     let compiled = compile(&args.overrides.request(args.model.as_deref(), Some(&weights)))?;
-    let labels = match labels {
-        Some(file) => compiled.read_labels(file)?,
-        None => compiled.labels.clone(),
-    };
-    let blob = compiled.blob(&labels)?;
+    let blob = compiled.blob(&compiled.labels_or_own(labels)?)?;
     write_file(output, &blob)?;
     eprintln!("{}: {} bytes, for {}", output.display(), blob.len(), compiled.plan.name);
     Ok(())
