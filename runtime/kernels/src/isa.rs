@@ -3,12 +3,16 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::header::Precision;
+
 /// An instruction set that kernels exist for, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
+    /// [`Avx512`](Isa::Avx512) with AVX-512 BF16, which multiplies pairs of bf16s.
+    Avx512Bf16,
     /// x86-64 with AVX-512 F, BW, DQ and VL.
     Avx512,
-    /// x86-64 with AVX2 and FMA.
+    /// x86-64 with AVX2, FMA and F16C.
     Avx2,
     /// Any x86-64.
     Sse2,
@@ -18,11 +22,12 @@ pub enum Isa {
 
 impl Isa {
     /// All of them, best first.
-    pub const ALL: [Isa; 4] = [Isa::Avx512, Isa::Avx2, Isa::Sse2, Isa::Scalar];
+    pub const ALL: [Isa; 5] = [Isa::Avx512Bf16, Isa::Avx512, Isa::Avx2, Isa::Sse2, Isa::Scalar];
 
     /// Its name, as options and variables spell it.
     pub const fn name(self) -> &'static str {
         match self {
+            Isa::Avx512Bf16 => "avx512bf16",
             Isa::Avx512 => "avx512",
             Isa::Avx2 => "avx2",
             Isa::Sse2 => "sse2",
@@ -34,6 +39,8 @@ impl Isa {
     pub fn is_available(self) -> bool {
         match self {
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
+            Isa::Avx512Bf16 => Isa::Avx512.is_available() && std::is_x86_feature_detected!("avx512bf16"),
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Isa::Avx512 => {
                 Isa::Avx2.is_available()
                     && std::is_x86_feature_detected!("avx512f")
@@ -42,20 +49,37 @@ impl Isa {
                     && std::is_x86_feature_detected!("avx512vl")
             }
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Isa::Avx2 => std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma"),
+            Isa::Avx2 => {
+                std::is_x86_feature_detected!("avx2")
+                    && std::is_x86_feature_detected!("fma")
+                    && std::is_x86_feature_detected!("f16c")
+            }
+            #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+            Isa::Avx512Bf16 => cfg!(target_feature = "avx512bf16") && Isa::Avx512.is_available(),
             #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
             Isa::Avx512 => cfg!(all(
                 target_feature = "avx512f",
                 target_feature = "avx512bw",
                 target_feature = "avx512dq",
                 target_feature = "avx512vl",
-                target_feature = "fma"
+                target_feature = "fma",
+                target_feature = "f16c"
             )),
             #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
-            Isa::Avx2 => cfg!(all(target_feature = "avx2", target_feature = "fma")),
+            Isa::Avx2 => cfg!(all(target_feature = "avx2", target_feature = "fma", target_feature = "f16c")),
             Isa::Sse2 => cfg!(target_arch = "x86_64"),
             Isa::Scalar => true,
         }
+    }
+
+    /// Whether it has kernels of its own for a precision, rather than those of the set below it.
+    pub const fn is_for(self, precision: Precision) -> bool {
+        !matches!((self, precision), (Isa::Avx512Bf16, Precision::F32))
+    }
+
+    /// Those that this processor has and that are for a precision, best first.
+    pub fn available_for(precision: Precision) -> impl Iterator<Item = Isa> {
+        Isa::available().filter(move |isa| isa.is_for(precision))
     }
 
     /// Those that this processor has, best first.
@@ -76,7 +100,8 @@ pub struct UnknownIsa;
 
 impl fmt::Display for UnknownIsa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown instruction set: avx512, avx2, sse2 and scalar are known")
+        f.write_str("unknown instruction set; these are known:")?;
+        Isa::ALL.iter().try_for_each(|isa| write!(f, " {isa}"))
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) use table::Table;
 use crate::Isa;
 #[cfg(feature = "std")]
 use crate::Team;
+use crate::header::Precision;
 use crate::image::Image;
 use crate::layer::{
     Activation, BatchNorm, Checked, Conv, Depthwise, FullyConnected, Pointwise, Pool, Separable, Softmax,
@@ -41,9 +42,14 @@ impl Kernels<'static> {
         Table::new(isa).map(Self::alone)
     }
 
-    /// The kernels of the best instruction set that this processor has.
+    /// The kernels of the best instruction set that this processor has, for networks of `f32`s.
     pub fn best() -> Self {
-        Self::alone(Table::best())
+        Self::best_for(Precision::F32)
+    }
+
+    /// The kernels of the best instruction set that this processor has for networks of a precision.
+    pub fn best_for(precision: Precision) -> Self {
+        Self::alone(Table::best(precision))
     }
 
     fn alone(table: &'static Table) -> Self {
@@ -133,6 +139,7 @@ impl Kernels<'_> {
         // SAFETY: as in conv.
         unsafe {
             self.sharing(layer).depthwise_rows(
+                self.table.depthwise,
                 (input, window, output),
                 (0, 0..output.height),
                 *weights,
@@ -148,7 +155,13 @@ impl Kernels<'_> {
         let Pointwise { input, output, weights } = layer.layer();
         // SAFETY: as in conv.
         unsafe {
-            self.sharing(layer).pointwise_rows((input, output), (0, 0..output.height), *weights, memory)
+            self.sharing(layer).pointwise_rows(
+                self.table.pointwise,
+                (input, output),
+                (0, 0..output.height),
+                *weights,
+                memory,
+            )
         }
     }
 

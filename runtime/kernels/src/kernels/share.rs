@@ -7,7 +7,7 @@
 use super::Kernels;
 use crate::image::Image;
 use crate::layer::{Conv, FullyConnected, Separable, Stem};
-use crate::layout::{Map, Order, PANEL, Window, padded};
+use crate::layout::{Map, Order, PANEL, Storage, Window, padded};
 use crate::ops::{Columns, Part, Rows};
 
 /// The starts of weights and arena.
@@ -109,6 +109,7 @@ impl Kernels<'_> {
     /// As above, for maps and the section at `weights`.
     pub(super) unsafe fn depthwise_rows(
         &self,
+        kernel: unsafe fn(&Map, &Window, &Map, Part, *const f32, *mut f32),
         (input, window, output): (&Map, &Window, &Map),
         (from, rows): (usize, Rows),
         weights: usize,
@@ -119,7 +120,7 @@ impl Kernels<'_> {
             let Memory { weights: start, arena } = { memory };
             let part = Part { from, rows, columns };
             // SAFETY: as in stem_rows.
-            unsafe { (self.table.depthwise)(input, window, output, part, start.add(weights), arena) }
+            unsafe { kernel(input, window, output, part, start.add(weights), arena) }
         });
     }
 
@@ -130,6 +131,7 @@ impl Kernels<'_> {
     /// As above, for maps and the section at `weights`.
     pub(super) unsafe fn pointwise_rows(
         &self,
+        kernel: unsafe fn(&Map, &Map, Part, *const f32, *mut f32),
         (input, output): (&Map, &Map),
         (from, rows): (usize, Rows),
         weights: usize,
@@ -140,7 +142,7 @@ impl Kernels<'_> {
             let Memory { weights: start, arena } = { memory };
             let part = Part { from, rows, columns };
             // SAFETY: as in stem_rows.
-            unsafe { (self.table.pointwise)(input, output, part, start.add(weights), arena) }
+            unsafe { kernel(input, output, part, start.add(weights), arena) }
         });
     }
 
@@ -150,21 +152,26 @@ impl Kernels<'_> {
     ///
     /// As above.
     pub(super) unsafe fn separable_rows(&self, layer: &Separable, rows: Rows, memory: Memory) {
-        let Separable { input, window, output, scratch, .. } = layer;
+        let Separable { input, window, output, .. } = layer;
+        // Of bf16s there are two in the word that offsets count.
+        let (depthwise, pointwise, scratch) = match layer.storage {
+            Storage::Bf16 => (self.table.depthwise_bf16, self.table.pointwise_bf16, layer.scratch * 2),
+            _ => (self.table.depthwise, self.table.pointwise, layer.scratch),
+        };
         for strip in strips(rows, layer.strip) {
             let from = strip.start;
             let scratch = Map {
                 height: strip.len(),
                 width: output.width,
                 channels: input.channels,
-                offset: *scratch,
+                offset: scratch,
                 order: Order::Plane,
             };
             // SAFETY: passed on; a strip of the scratch map is inside `scratch_len`.
             unsafe {
                 let half = (input, window, &scratch);
-                self.depthwise_rows(half, (from, strip.clone()), layer.depthwise, memory);
-                self.pointwise_rows((&scratch, output), (from, strip), layer.pointwise, memory);
+                self.depthwise_rows(depthwise, half, (from, strip.clone()), layer.depthwise, memory);
+                self.pointwise_rows(pointwise, (&scratch, output), (from, strip), layer.pointwise, memory);
             }
         }
     }

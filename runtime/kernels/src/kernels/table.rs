@@ -5,6 +5,7 @@
 //! columns is all that the kernels' callers decide.
 
 use crate::Isa;
+use crate::header::Precision;
 use crate::image::Image;
 use crate::layer::{Activation, BatchNorm, Conv, FullyConnected, Pool, Stem};
 use crate::layout::{Map, Window};
@@ -26,7 +27,9 @@ pub(crate) struct Table {
     pub(crate) conv_lines: unsafe fn(&Conv, Rows, *mut f32),
     pub(crate) conv: unsafe fn(&Conv, Part, *const f32, *mut f32),
     pub(crate) depthwise: unsafe fn(&Map, &Window, &Map, Part, *const f32, *mut f32),
+    pub(crate) depthwise_bf16: unsafe fn(&Map, &Window, &Map, Part, *const f32, *mut f32),
     pub(crate) pointwise: unsafe fn(&Map, &Map, Part, *const f32, *mut f32),
+    pub(crate) pointwise_bf16: unsafe fn(&Map, &Map, Part, *const f32, *mut f32),
     pub(crate) batchnorm: unsafe fn(&BatchNorm, *const f32, *mut f32),
     pub(crate) activation: unsafe fn(&Activation, *const f32, *mut f32),
     pub(crate) pool: unsafe fn(&Pool, *mut f32),
@@ -42,6 +45,8 @@ impl Table {
         }
         match isa {
             #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Bf16 => Some(&avx512bf16::TABLE),
+            #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => Some(&avx512::TABLE),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => Some(&avx2::TABLE),
@@ -53,25 +58,31 @@ impl Table {
         }
     }
 
-    /// The kernels of the best instruction set that this processor has.
-    pub(crate) fn best() -> &'static Table {
-        Isa::available().find_map(Table::new).unwrap_or(&scalar::TABLE)
+    /// The kernels of the best instruction set that this processor has for a precision.
+    pub(crate) fn best(precision: Precision) -> &'static Table {
+        Isa::available_for(precision).find_map(Table::new).unwrap_or(&scalar::TABLE)
     }
 }
 
-/// Instantiates kernels: `name = algorithm(parameters)`.
+/// Instantiates kernels: `name = algorithm(parameters)`; those that are not named are those of another table.
 macro_rules! instantiate {
     ($module:ident, $simd:ty, $isa:expr $(, features $features:literal)?) => {
         instantiate! {
-            @ $module $simd, $isa, ($($features)?)
+            @ $module $simd, $isa, ($($features)?), ()
             stem_lines = ops::stem::lines(layer: &Stem, rows: Rows, image: Image<'_>, arena: *mut f32);
             stem = ops::stem::stem(layer: &Stem, part: Part, weights: *const f32, arena: *mut f32);
             conv_lines = ops::conv::lines(layer: &Conv, rows: Rows, arena: *mut f32);
             conv = ops::conv::conv(layer: &Conv, part: Part, weights: *const f32, arena: *mut f32);
-            depthwise = ops::depthwise::depthwise(
+            depthwise = ops::depthwise::to_floats(
+                input: &Map, window: &Window, output: &Map, part: Part, section: *const f32, arena: *mut f32
+            );
+            depthwise_bf16 = ops::depthwise::to_bf16(
                 input: &Map, window: &Window, output: &Map, part: Part, section: *const f32, arena: *mut f32
             );
             pointwise = ops::pointwise::pointwise(
+                input: &Map, output: &Map, part: Part, section: *const f32, arena: *mut f32
+            );
+            pointwise_bf16 = ops::pairs::pointwise(
                 input: &Map, output: &Map, part: Part, section: *const f32, arena: *mut f32
             );
             batchnorm = ops::elementwise::batchnorm(layer: &BatchNorm, weights: *const f32, arena: *mut f32);
@@ -83,7 +94,7 @@ macro_rules! instantiate {
             peak = ops::peak::peak(rounds: usize, values: *mut f32);
         }
     };
-    (@ $module:ident $simd:ty, $isa:expr, $features:tt $(
+    (@ $module:ident $simd:ty, $isa:expr, $features:tt, ($($others:tt)*) $(
         $name:ident = $($algorithm:ident)::+ ($($parameter:ident: $type:ty),*);
     )*) => {
         mod $module {
@@ -91,7 +102,8 @@ macro_rules! instantiate {
 
             $(instantiate! { @@ $features $simd, $name, $($algorithm)::+, $($parameter: $type),* })*
 
-            pub(super) static TABLE: Table = Table { isa: $isa, lanes: <$simd as simd::Simd>::LANES, $($name),* };
+            pub(super) static TABLE: Table =
+                Table { isa: $isa, lanes: <$simd as simd::Simd>::LANES, $($name,)* $($others)* };
         }
     };
     (@@ ($($features:literal)?) $simd:ty, $name:ident, $($algorithm:ident)::+, $($parameter:ident: $type:ty),*) => {
@@ -104,9 +116,20 @@ macro_rules! instantiate {
 }
 
 #[cfg(target_arch = "x86_64")]
-instantiate!(avx512, simd::Avx512, Isa::Avx512, features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+instantiate! {
+    @ avx512bf16 simd::Avx512Bf16, Isa::Avx512Bf16,
+    ("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"), (..avx512::TABLE)
+    depthwise_bf16 = ops::depthwise::to_bf16(
+        input: &Map, window: &Window, output: &Map, part: Part, section: *const f32, arena: *mut f32
+    );
+    pointwise_bf16 = ops::pairs::pointwise(
+        input: &Map, output: &Map, part: Part, section: *const f32, arena: *mut f32
+    );
+}
 #[cfg(target_arch = "x86_64")]
-instantiate!(avx2, simd::Avx2, Isa::Avx2, features "avx2,fma");
+instantiate!(avx512, simd::Avx512, Isa::Avx512, features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c");
+#[cfg(target_arch = "x86_64")]
+instantiate!(avx2, simd::Avx2, Isa::Avx2, features "avx2,fma,f16c");
 #[cfg(target_arch = "x86_64")]
 instantiate!(sse2, simd::Sse2, Isa::Sse2);
 instantiate!(scalar, simd::Scalar, Isa::Scalar);

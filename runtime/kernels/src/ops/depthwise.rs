@@ -6,7 +6,34 @@
 use super::tile::Heights;
 use super::{Part, Rows};
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Section, Window};
+use crate::narrow::Bf16;
 use crate::simd::Simd;
+
+/// What is written: `f32`s, or what they are rounded to.
+pub(crate) trait Number: Copy {
+    /// Stores [`LANES`](Simd::LANES) numbers.
+    ///
+    /// # Safety
+    ///
+    /// As all of [`Simd`].
+    unsafe fn store<S: Simd>(to: *mut Self, value: S::V);
+}
+
+impl Number for f32 {
+    #[inline(always)]
+    unsafe fn store<S: Simd>(to: *mut f32, value: S::V) {
+        // SAFETY: passed on; so below.
+        unsafe { S::store(to, value) }
+    }
+}
+
+impl Number for Bf16 {
+    #[inline(always)]
+    unsafe fn store<S: Simd>(to: *mut Bf16, value: S::V) {
+        // SAFETY: passed on.
+        unsafe { S::store_bf16(to, value) }
+    }
+}
 
 /// Pixels of the widest tile; fewer where sets are narrow, to keep the code small.
 const fn most<S: Simd>() -> usize {
@@ -17,10 +44,46 @@ const fn most<S: Simd>() -> usize {
 ///
 /// # Safety
 ///
+/// As [`depthwise`].
+#[inline(always)]
+pub(crate) unsafe fn to_floats<S: Simd>(
+    input: &Map,
+    window: &Window,
+    output: &Map,
+    part: Part,
+    section: *const f32,
+    arena: *mut f32,
+) {
+    // SAFETY: passed on; so below.
+    unsafe { depthwise::<S, f32>(input, window, output, part, section, arena) }
+}
+
+/// As [`to_floats`], for an output of bf16s: its offset counts those.
+///
+/// # Safety
+///
+/// As [`depthwise`].
+#[inline(always)]
+pub(crate) unsafe fn to_bf16<S: Simd>(
+    input: &Map,
+    window: &Window,
+    output: &Map,
+    part: Part,
+    section: *const f32,
+    arena: *mut f32,
+) {
+    // SAFETY: passed on.
+    unsafe { depthwise::<S, Bf16>(input, window, output, part, section, arena) }
+}
+
+/// Rows and blocks of the output; row `part.from` is written to row 0. Offsets of the output map count numbers of its kind.
+///
+/// # Safety
+///
 /// Both maps and the section at `section` must be inside arena and weights, and the window one that
 /// [`Depthwise`](crate::layer::Depthwise) allows.
 #[inline(always)]
-pub(crate) unsafe fn depthwise<S: Simd>(
+unsafe fn depthwise<S: Simd, N: Number>(
     input: &Map,
     window: &Window,
     output: &Map,
@@ -44,6 +107,7 @@ pub(crate) unsafe fn depthwise<S: Simd>(
                 bias: section.add(places.bias + block * BLOCK),
                 taps: section.add(places.kernel + block * BLOCK * 9),
                 arena,
+                out: arena.cast::<N>(),
             }
         };
         // SAFETY: passed on.
@@ -59,7 +123,7 @@ pub(crate) unsafe fn depthwise<S: Simd>(
 }
 
 /// One channel block.
-struct Job<'l> {
+struct Job<'l, N> {
     input: &'l Map,
     window: &'l Window,
     output: &'l Map,
@@ -68,19 +132,21 @@ struct Job<'l> {
     bounds: [f32; 2],
     bias: *const f32,
     taps: *const f32,
-    arena: *mut f32,
+    arena: *const f32,
+    /// The arena as numbers of the output.
+    out: *mut N,
 }
 
 /// One output row.
-struct Row {
+struct Row<N> {
     /// The first column of the window, border included, in three input rows; null where the row is over the border.
     inputs: [*const f32; 3],
-    out: *mut f32,
+    out: *mut N,
     /// The first lane of the block.
     lane: usize,
 }
 
-impl Job<'_> {
+impl<N: Number> Job<'_, N> {
     /// A function of its own for each set, width and stride; sets share those of their half.
     #[inline(always)]
     unsafe fn call<S: Simd, const WIDTH: usize, const STRIDE: usize>(&self, rows: &Rows) {
@@ -122,7 +188,7 @@ impl Job<'_> {
     }
 
     #[inline(always)]
-    fn row(&self, y: usize, lane: usize, width: usize, stride: usize) -> Row {
+    fn row(&self, y: usize, lane: usize, width: usize, stride: usize) -> Row<N> {
         let window = self.window;
         let inputs = core::array::from_fn(|ky| {
             let row = y * stride + ky;
@@ -131,9 +197,9 @@ impl Job<'_> {
             }
             // The first column may be one before the row: wrapping, because it is not read.
             let at = self.input.at(row - window.top, self.block) + lane;
-            self.arena.wrapping_add(at).wrapping_sub(window.left * width).cast_const()
+            self.arena.wrapping_add(at).wrapping_sub(window.left * width)
         });
-        let out = self.arena.wrapping_add(self.output.at(y - self.to, self.block) + lane);
+        let out = self.out.wrapping_add(self.output.at(y - self.to, self.block) + lane);
         Row { inputs, out, lane }
     }
 
@@ -141,7 +207,7 @@ impl Job<'_> {
     #[inline(always)]
     unsafe fn tile<S: Simd, const WIDTH: usize, const STRIDE: usize, const T: usize>(
         &self,
-        row: &Row,
+        row: &Row<N>,
         x: usize,
     ) {
         let lane = row.lane;
@@ -177,7 +243,7 @@ impl Job<'_> {
             }
             let (low, high) = (S::splat(self.bounds[0]), S::splat(self.bounds[1]));
             for (i, acc) in acc.into_iter().enumerate() {
-                S::store(row.out.add((x + i) * WIDTH), S::min(S::max(acc, low), high));
+                N::store::<S>(row.out.add((x + i) * WIDTH), S::min(S::max(acc, low), high));
             }
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod conv;
 pub(crate) mod depthwise;
 pub(crate) mod elementwise;
 pub(crate) mod fully_connected;
+pub(crate) mod pairs;
 pub(crate) mod peak;
 pub(crate) mod pointwise;
 pub(crate) mod pool;

@@ -24,8 +24,8 @@ const AHEAD: usize = 64 * 1024;
 /// Rows of a weight panel still to come.
 #[derive(Clone, Copy)]
 pub(crate) struct Panel {
-    next: *const f32,
-    width: usize,
+    pub(super) next: *const f32,
+    pub(super) width: usize,
     /// What to prefetch next: each tile asks for its share of what lies [`AHEAD`] of the panel.
     ahead: *const f32,
     /// Cache lines to prefetch for each 16 rows.

@@ -11,4 +11,5 @@ pub(crate) struct Sse2;
 intrinsics!(Sse2, __m128, half Sse2, lanes 4, tile 5, column 10,
     features "sse2",
     _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, _mm_add_ps, _mm_mul_ps, _mm_max_ps, _mm_min_ps,
-    |a, b, c| _mm_add_ps(_mm_mul_ps(a, b), c));
+    |a, b, c| _mm_add_ps(_mm_mul_ps(a, b), c);
+);
