@@ -18,6 +18,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mobilenet_kernels::layout::Storage;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
@@ -26,7 +27,7 @@ use crate::compile::{Compiled, Request, compile};
 use crate::error::{Complaint, Report, Result};
 use crate::files::write_file;
 use crate::names::{self, Model};
-use crate::settings;
+use crate::settings::{self, Precision};
 use crate::weights::{self, Weights};
 
 /// A model to compile into a crate.
@@ -38,6 +39,8 @@ pub struct Build {
     classes: Option<usize>,
     weights: Option<PathBuf>,
     labels: Option<PathBuf>,
+    precision: Option<Precision>,
+    classifier: Option<Storage>,
     folder: PathBuf,
 }
 
@@ -93,7 +96,17 @@ impl Build {
     /// The model that a weights file is for.
     pub fn of_weights() -> Self {
         let folder = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(PathBuf::new, PathBuf::from);
-        Build { model: None, alpha: None, rho: None, classes: None, weights: None, labels: None, folder }
+        Build {
+            model: None,
+            alpha: None,
+            rho: None,
+            classes: None,
+            weights: None,
+            labels: None,
+            precision: None,
+            classifier: None,
+            folder,
+        }
     }
 
     /// With a width multiplier.
@@ -126,6 +139,18 @@ impl Build {
         self
     }
 
+    /// With other numbers to compute with than those of the weights.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = Some(precision);
+        self
+    }
+
+    /// With the classifier's weights stored as `f32`s or f16s, whatever the precision.
+    pub fn classifier(mut self, storage: Storage) -> Self {
+        self.classifier = Some(storage);
+        self
+    }
+
     /// Compiles the model, and packs its weights.
     ///
     /// # Errors
@@ -146,6 +171,8 @@ impl Build {
             alpha: self.alpha,
             rho: self.rho.as_deref(),
             classes: self.classes,
+            precision: self.precision,
+            classifier: self.classifier,
             ..Request::default()
         };
         // What is wrong without weights is not their fault.

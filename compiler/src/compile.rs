@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use mobilenet_kernels::layout::Storage;
+
 use crate::bind;
 use crate::cost::{self, Cost};
 use crate::error::{Complaint, Report, Result};
@@ -13,7 +15,7 @@ use crate::pack::{self, Extras, Tensors};
 use crate::passes;
 use crate::plan::{Options, Plan};
 use crate::quantised::Quantised;
-use crate::settings::{Settings, Trained, Wish};
+use crate::settings::{Precision, Settings, Trained, Wish};
 use crate::weights::Weights;
 
 /// What is asked for; it comes before what name, spec and weights say.
@@ -29,6 +31,10 @@ pub struct Request<'r> {
     pub classes: Option<usize>,
     /// Weights.
     pub weights: Option<&'r Weights>,
+    /// The numbers to compute with.
+    pub precision: Option<Precision>,
+    /// What the classifier's weights are stored as; if not said, what goes with the precision.
+    pub classifier: Option<Storage>,
     /// Height, width and channels of an input that is to be run, where they are known.
     pub input: Option<[usize; 3]>,
 }
@@ -44,6 +50,10 @@ pub struct Compiled {
     pub raw: Graph,
     /// The graph after all passes; it ends in logits.
     pub graph: Graph,
+    /// The numbers that its plan computes with.
+    pub precision: Precision,
+    /// How it was planned.
+    pub options: Options,
     /// Its plan.
     pub plan: Plan,
     /// Its cost.
@@ -70,14 +80,25 @@ pub fn compile(request: &Request<'_>) -> Result<Compiled> {
     let mut graph = raw.clone();
     passes::remove_softmax(&mut graph);
     passes::run(&mut graph, None, |_, _, _| ())?;
-    let plan = Plan::new(&graph, Options::default())?;
+    let precision = request.precision.unwrap_or_default();
+    let options = options(precision, request.classifier);
+    let plan = Plan::new(&graph, options)?;
     within_budget(&model, &plan)?;
     let bind = |weights| bind::bind(&graph, weights).map_err(|report| explained(report, &model, weights));
     let tensors = request.weights.map(bind).transpose()?;
     let quantised = request.weights.and_then(|weights| Quantised::bind(&graph, weights));
     let labels = request.weights.and_then(|weights| weights.labels.clone()).unwrap_or_default();
     let cost = cost::total(&graph);
-    Ok(Compiled { model, settings, raw, graph, plan, cost, tensors, quantised, labels })
+    Ok(Compiled { model, settings, raw, graph, precision, options, plan, cost, tensors, quantised, labels })
+}
+
+/// How a network of a precision is planned. An f16 is as short as a bf16, and has three more bits.
+fn options(precision: Precision, classifier: Option<Storage>) -> Options {
+    let (pointwise, own) = match precision {
+        Precision::F32 => (Storage::F32, Storage::F32),
+        Precision::Bf16 => (Storage::Bf16, Storage::F16),
+    };
+    Options { pointwise, classifier: classifier.unwrap_or(own), ..Options::default() }
 }
 
 /// The model that is asked for, and the classes that its weights have.

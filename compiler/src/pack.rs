@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use mobilenet_kernels::header::{self, Header, Precision};
+use mobilenet_kernels::header::{self, Header};
 use mobilenet_kernels::image::Preprocess;
+use mobilenet_kernels::layout::Storage;
+use mobilenet_kernels::narrow::F16;
 use mobilenet_kernels::pack;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -102,9 +104,10 @@ pub fn payload(plan: &Plan, tensors: &Tensors) -> Result<Vec<f32>> {
     for section in &plan.sections {
         let out = &mut payload[section.offset..section.offset + section.len];
         match &section.content {
-            Content::Panels { params, activation, inputs, outputs } => {
+            Content::Panels { params, activation, inputs, outputs, storage } => {
                 let Folded { kernel, bias } = folded(params, tensors)?;
-                pack::panels(&kernel, &bias, activation.bounds(), *inputs, *outputs, out);
+                fits(&kernel, *storage, &params.layer)?;
+                pack::product(*storage, &kernel, &bias, activation.bounds(), *inputs, *outputs, out);
             }
             Content::Depthwise { params, activation, channels, taps } => {
                 let Folded { kernel, bias } = folded(params, tensors)?;
@@ -119,6 +122,16 @@ pub fn payload(plan: &Plan, tensors: &Tensors) -> Result<Vec<f32>> {
         }
     }
     Ok(payload)
+}
+
+/// Whether weights can be stored so: f16s do not reach as far as `f32`s.
+fn fits(kernel: &[f32], storage: Storage, layer: &str) -> Result<()> {
+    let largest = kernel.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
+    if storage == Storage::F16 && largest > F16::MAX {
+        let what = format!("`{layer}` has weights up to {largest:e}, and f16 reaches up to {}", F16::MAX);
+        return Err(Complaint::new(what).help("store the classifier's weights as f32").into());
+    }
+    Ok(())
 }
 
 /// A packed file: header, weights, labels.
@@ -137,7 +150,7 @@ pub fn blob(plan: &Plan, tensors: &Tensors, extras: &Extras<'_>) -> Result<Vec<u
     let mut hash = Xxh3::new();
     hash.update(&blob[header::LEN..]);
     let header = Header {
-        precision: Precision::F32,
+        precision: plan.precision(),
         fingerprint: plan.fingerprint(),
         payload,
         checksum: hash.digest(),

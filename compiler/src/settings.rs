@@ -1,11 +1,14 @@
 //! Settings: a spec, what the user asks for, and what the weights were trained with, as one consistent whole.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
+use std::str::FromStr;
 
 use mobilenet_kernels::image::{Normalise, Preprocess};
+use mobilenet_kernels::layout::Storage;
 
 use crate::error::{Complaint, Report, Result};
 use crate::family::{Activation, Family, Rounding};
+use crate::nearest::suggestion;
 use crate::spec::{At, LayerOp, Located, MAX_CHANNELS, MAX_RESOLUTION, Spec, Statements};
 
 /// Everything that turns a spec into one network.
@@ -21,6 +24,67 @@ pub struct Settings {
     pub family: Family,
     /// The family of the weights, where they are known: a layer must not say otherwise.
     pub trained: Option<Family>,
+}
+
+/// The numbers that a network computes with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// 32-bit floats; 8-bit weights are widened.
+    #[default]
+    F32,
+    /// Products of pointwise layers of bf16s, summed up in 32 bits; all else as in [`F32`](Self::F32). Half the weights'
+    /// memory.
+    Bf16,
+}
+
+impl Precision {
+    /// All there are.
+    pub const ALL: [Precision; 2] = [Precision::F32, Precision::Bf16];
+
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Bf16 => "bf16",
+        }
+    }
+}
+
+/// What a classifier's weights are stored as: `f32`, or `f16`, which takes half the memory.
+///
+/// # Errors
+///
+/// Another word.
+pub fn classifier(text: &str) -> Result<Storage> {
+    match text {
+        "f32" => Ok(Storage::F32),
+        "f16" => Ok(Storage::F16),
+        _ => {
+            let help = suggestion(text, &["f32", "f16"]);
+            Err(Complaint::new(format!("a classifier's weights cannot be stored as `{text}`"))
+                .help(help)
+                .into())
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Precision {
+    type Err = Report;
+
+    fn from_str(text: &str) -> Result<Precision> {
+        let known = Precision::ALL.iter().copied().find(|precision| precision.name() == text);
+        known.ok_or_else(|| {
+            let names: Vec<_> = Precision::ALL.iter().map(|precision| precision.name()).collect();
+            let help = suggestion(text, &names);
+            Complaint::new(format!("there is no precision `{text}`")).help(help).into()
+        })
+    }
 }
 
 /// What the user asks for; it comes before what the spec says.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use mobilenet_kernels::Isa;
-use mobilenet_kernels::header::HeaderError;
+use mobilenet_kernels::header::{HeaderError, Precision};
 
 /// Why a model cannot be made, or an image not be used.
 #[derive(Debug)]
@@ -26,6 +26,13 @@ pub enum Error {
         network: &'static str,
         /// Its fingerprint, and that of the weights.
         fingerprints: [u64; 2],
+    },
+    /// The packed weights are of another precision.
+    Precision {
+        /// The network that they were given to.
+        network: &'static str,
+        /// Its precision, and that of the weights.
+        precisions: [Precision; 2],
     },
     /// The packed weights have another number of classes.
     Classes {
@@ -59,6 +66,11 @@ impl fmt::Display for Error {
                 f,
                 "these weights were packed for another network than {network} (fingerprint {found:016x}, not \
                  {own:016x}): pack them with `mnetc pack \"{network}\" --weights FILE -o FILE.mnw`"
+            ),
+            Error::Precision { network, precisions: [own, found] } => write!(
+                f,
+                "{network} was compiled for precision {own}, these weights were packed for {found}: pack them with \
+                 `mnetc pack \"{network}\" --precision {own} --weights FILE -o FILE.mnw`"
             ),
             Error::Classes { network, classes: [own, found] } => {
                 write!(f, "{network} was compiled for {own} classes, these weights have {found}")

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use mobilenet_kernels::header::Precision;
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::network::{Array, Embedded, Line, Network, floats_mut};
 use mobilenet_kernels::{Isa, Kernels, Team, softmax};
@@ -137,7 +138,7 @@ impl<N: Network> Model<N> {
     /// Where the weights belong to another network, or the variable names no available instruction set.
     pub fn new(weights: Weights) -> Result<Self, Error> {
         weights.check::<N>()?;
-        Ok(Model::with_kernels(weights, kernels_by_variable()?))
+        Ok(Model::with_kernels(weights, kernels_by_variable(N::PRECISION)?))
     }
 
     /// A network with the weights that it was compiled with. The best instruction set of this processor is used, or the
@@ -147,9 +148,9 @@ impl<N: Network> Model<N> {
     where
         N: Embedded,
     {
-        let kernels = kernels_by_variable().unwrap_or_else(|error| {
+        let kernels = kernels_by_variable(N::PRECISION).unwrap_or_else(|error| {
             eprintln!("{error}; the best is used");
-            Kernels::best()
+            Kernels::best_for(N::PRECISION)
         });
         Model::with_kernels(Weights::embedded::<N>(), kernels)
     }
@@ -283,18 +284,19 @@ impl<N: Network> Model<N> {
     }
 }
 
-/// The instruction set that models use: the one that the variable `MOBILENET_ISA` names, or the best of this processor.
+/// The instruction set that models of a precision use: the one that the variable `MOBILENET_ISA` names, or the best of this
+/// processor.
 ///
 /// # Errors
 ///
 /// Where the variable names none that this processor has.
-pub fn preferred_isa() -> Result<Isa, Error> {
-    kernels_by_variable().map(|kernels| kernels.isa())
+pub fn preferred_isa(precision: Precision) -> Result<Isa, Error> {
+    kernels_by_variable(precision).map(|kernels| kernels.isa())
 }
 
 /// The kernels that the variable asks for, or the best.
-fn kernels_by_variable() -> Result<Kernels<'static>, Error> {
-    let Some(name) = std::env::var_os(ISA_VARIABLE) else { return Ok(Kernels::best()) };
+fn kernels_by_variable(precision: Precision) -> Result<Kernels<'static>, Error> {
+    let Some(name) = std::env::var_os(ISA_VARIABLE) else { return Ok(Kernels::best_for(precision)) };
     let kernels = name.to_str().and_then(|name| name.parse().ok()).and_then(Kernels::new);
     kernels.ok_or_else(|| Error::Isa(format!("{}, of {ISA_VARIABLE},", name.to_string_lossy())))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use mobilenet_kernels::header::{self, Header};
+use mobilenet_kernels::header::{self, Header, Precision};
 use mobilenet_kernels::image::Preprocess;
 use mobilenet_kernels::network::{Embedded, Line, Network, as_floats, bytes_mut, floats};
 use xxhash_rust::xxh3::xxh3_64;
@@ -77,9 +77,12 @@ impl Weights {
     ///
     /// # Errors
     ///
-    /// Where they were packed for another network or another number of classes.
+    /// Where they were packed for another network, another precision or another number of classes.
     pub(crate) fn check<N: Network>(&self) -> Result<(), Error> {
-        let Header { fingerprint, classes, payload, .. } = self.header;
+        let Header { precision, fingerprint, classes, payload, .. } = self.header;
+        if precision != N::PRECISION {
+            return Err(Error::Precision { network: N::NAME, precisions: [N::PRECISION, precision] });
+        }
         if fingerprint != N::FINGERPRINT {
             return Err(Error::Model { network: N::NAME, fingerprints: [N::FINGERPRINT, fingerprint] });
         }
@@ -100,6 +103,11 @@ impl Weights {
     /// From photo to input, as the weights' family does it.
     pub fn preprocess(&self) -> &Preprocess {
         &self.header.preprocess
+    }
+
+    /// Numbers that networks with these weights compute with.
+    pub fn precision(&self) -> Precision {
+        self.header.precision
     }
 
     /// Class names, if the file has them.

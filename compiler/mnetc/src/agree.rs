@@ -1,9 +1,20 @@
 //! How far two results may be apart.
 
+use mobilenet_compiler::settings::Precision;
+
 use crate::Failure;
 
 /// What logits may be off by; they reach about 20.
 pub(crate) const TOLERANCE: f32 = 1e-4;
+
+/// What layers and logits may be off by, against a reference that rounds where the precision does, as a share of the largest
+/// value. Sums that differ in their last bits may be rounded to different bf16s, which are 1/256 apart.
+pub(crate) const fn tolerance(precision: Precision) -> f32 {
+    match precision {
+        Precision::F32 => TOLERANCE,
+        Precision::Bf16 => 5e-2,
+    }
+}
 
 /// The largest absolute difference; infinite where lengths differ or something is not a number.
 pub(crate) fn difference(found: &[f32], expected: &[f32]) -> f32 {
@@ -20,8 +31,13 @@ pub(crate) fn scale(values: &[f32]) -> f32 {
 }
 
 /// Complains where results are too far apart.
-pub(crate) fn assert_close(what: &str, found: &[f32], expected: &[f32]) -> Result<(), Failure> {
-    let (off, most) = (difference(found, expected), TOLERANCE * scale(expected));
+pub(crate) fn assert_close(
+    what: &str,
+    found: &[f32],
+    expected: &[f32],
+    tolerance: f32,
+) -> Result<(), Failure> {
+    let (off, most) = (difference(found, expected), tolerance * scale(expected));
     if off <= most {
         return Ok(());
     }
@@ -39,8 +55,8 @@ mod tests {
         assert_eq!(difference(&[1.0, -2.0], &[1.5, -2.0]), 0.5);
         assert_eq!(difference(&[1.0], &[1.0, 2.0]), f32::INFINITY);
         assert_eq!(difference(&[f32::NAN], &[1.0]), f32::INFINITY);
-        assert!(assert_close("same", &[20.0, 1.0], &[20.001, 1.0]).is_ok());
-        let failure = assert_close("other", &[20.0, 1.0], &[20.0, 1.1]).unwrap_err();
+        assert!(assert_close("same", &[20.0, 1.0], &[20.001, 1.0], TOLERANCE).is_ok());
+        let failure = assert_close("other", &[20.0, 1.0], &[20.0, 1.1], TOLERANCE).unwrap_err();
         assert!(failure.message.contains("other: its output is off by 1.00e-1"), "{}", failure.message);
     }
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mobilenet_kernels::Isa;
+use mobilenet_kernels::layout::Storage;
 
 use crate::engine::Engine;
 use crate::graph::GraphArgs;
@@ -106,6 +107,12 @@ pub(crate) struct Overrides {
     /// Classes, in place of those of the spec
     #[arg(long, value_name = "N", value_parser = values::classes, allow_negative_numbers = true)]
     pub(crate) classes: Option<usize>,
+    /// Numbers to compute with [default: those of the weights]
+    #[arg(long, value_enum)]
+    pub(crate) precision: Option<Precision>,
+    /// What the classifier's weights are stored as, f32 or f16 [default: f32; f16 at precision bf16]
+    #[arg(long, value_name = "NUMBERS", value_parser = values::classifier())]
+    pub(crate) classifier: Option<Storage>,
 }
 
 /// Arguments of `compile`.
@@ -202,9 +209,6 @@ pub(crate) struct How {
     /// What runs the model [default: compiled where there is code for it, else interpreter]
     #[arg(long, value_enum)]
     pub(crate) engine: Option<Engine>,
-    /// Numbers to compute with [default: those of the weights]
-    #[arg(long, value_enum)]
-    pub(crate) precision: Option<Precision>,
     /// Threads; several photos are run side by side, one is shared by all
     #[arg(long, default_value = "1", value_name = "N", value_parser = values::count)]
     pub(crate) threads: NonZeroUsize,
@@ -218,6 +222,8 @@ pub(crate) struct How {
 pub(crate) enum Precision {
     /// 32-bit floats; 8-bit weights are widened
     F32,
+    /// Pointwise layers of blocks multiply bf16s, which take half the memory, and sum up in 32 bits
+    Bf16,
     /// The bytes of a quantised .tflite, computed exactly as TensorFlow Lite's reference kernels do
     Int8,
 }

@@ -16,6 +16,7 @@ const COMMAND: &str = "mnetc compile";
 
 /// Compiles a model.
 pub(crate) fn compile(args: &CompileArgs) -> Result<(), Failure> {
+    args.model.overrides.floats_only()?;
     let weights = args.model.overrides.open_weights()?;
     let request = args.model.overrides.request(args.model.model.as_deref(), weights.as_ref());
     let compiled = compile_request(&request)?;

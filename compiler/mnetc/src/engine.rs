@@ -15,7 +15,7 @@ use mobilenet_kernels::{Isa, Kernels};
 use mobilenet_runtime::{Model, Network, Scratch, Weights};
 
 use crate::Failure;
-use crate::args::{How, Precision};
+use crate::args::{How, Overrides, Precision};
 use crate::scores::Scores;
 
 /// What runs a model.
@@ -86,7 +86,7 @@ impl<'c> Runner<'c> {
                 return Err(mobilenet_runtime::Error::Isa(isa.to_string()).into());
             }
             Some(isa) => isa,
-            None => mobilenet_runtime::preferred_isa()?,
+            None => mobilenet_runtime::preferred_isa(compiled.plan.precision())?,
         };
         let packed = (engine == Engine::Compiled).then(|| compiled.blob(&[])).transpose()?;
         let weights = packed.map(|packed| Weights::from_bytes(&packed)).transpose()?;
@@ -94,9 +94,9 @@ impl<'c> Runner<'c> {
     }
 
     /// As [`new`](Self::new), with the numbers that are asked for, or else those of the weights.
-    pub(crate) fn of(compiled: &'c Compiled, how: &How) -> Result<Self, Failure> {
-        let quantised = match (how.precision, &compiled.quantised) {
-            (Some(Precision::F32), _) | (None, None) => {
+    pub(crate) fn of(compiled: &'c Compiled, overrides: &Overrides, how: &How) -> Result<Self, Failure> {
+        let quantised = match (overrides.precision, &compiled.quantised) {
+            (Some(Precision::F32 | Precision::Bf16), _) | (None, None) => {
                 return Runner::new(compiled, how.engine, how.isa);
             }
             (Some(Precision::Int8), None) => {
@@ -127,7 +127,7 @@ impl<'c> Runner<'c> {
         match (self.engine, &self.weights, self.make) {
             (Engine::Compiled, Some(weights), Some(make)) => make(weights.clone(), self.isa, threads),
             (Engine::Reference, ..) => {
-                Ok(Box::new(Loops { graph: &self.compiled.graph, tensors: self.tensors, scores: Vec::new() }))
+                Ok(Box::new(Loops { compiled: self.compiled, tensors: self.tensors, scores: Vec::new() }))
             }
             _ => {
                 let kernels = Kernels::new(self.isa).unwrap_or(Kernels::best());
@@ -163,16 +163,16 @@ impl Run for Interpreter {
 
 /// The reference.
 struct Loops<'c> {
-    graph: &'c Graph,
+    compiled: &'c Compiled,
     tensors: &'c Tensors,
     scores: Vec<f32>,
 }
 
 impl Run for Loops<'_> {
     fn logits(&mut self, image: Image<'_>) -> Result<&[f32], Failure> {
-        let channels = self.graph.input().map_or(1, |id| self.graph.node(id).shape.channels);
-        let values = normalised(image, channels);
-        self.scores = Reference::new(self.graph, self.tensors).run(&values)?;
+        let Compiled { graph, plan, options, .. } = self.compiled;
+        let values = normalised(image, plan.input[2]);
+        self.scores = Reference::new(graph, self.tensors).rounded(*options).run(&values)?;
         Ok(&self.scores)
     }
 }

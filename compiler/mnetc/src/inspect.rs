@@ -29,6 +29,7 @@ struct Layer<'c> {
 
 /// Prints one model, layer by layer.
 pub(crate) fn inspect(args: &ModelArgs, json: bool) -> Result<(), Failure> {
+    args.overrides.floats_only()?;
     let weights = args.overrides.open_weights()?;
     let compiled = compile(&args.overrides.request(args.model.as_deref(), weights.as_ref()))?;
     let layers = layers(&compiled);

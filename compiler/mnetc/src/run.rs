@@ -55,7 +55,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         fits(tensor, path, &compiled)?;
     }
     let labels = labels(args, &compiled)?;
-    let runner = Runner::of(&compiled, &args.how)?;
+    let runner = Runner::of(&compiled, &args.overrides, &args.how)?;
     let inputs: Vec<Input<'_>> = match (tensor, &args.input) {
         (Some(tensor), Some(path)) => vec![Input::Tensor(path.display().to_string(), tensor)],
         _ => images.iter().map(|image| Input::Photo(image)).collect(),

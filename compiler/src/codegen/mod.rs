@@ -9,6 +9,8 @@ mod names;
 
 pub use file::file;
 use layer::number;
+use mobilenet_kernels::header::Precision;
+use mobilenet_kernels::layout::Storage;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
@@ -80,7 +82,7 @@ pub fn network(network: &Network<'_>) -> TokenStream {
         const _: () = {
             mod layers {
                 use #kernels::layer::*;
-                use #kernels::layout::{Map, Window};
+                use #kernels::layout::{Map, Storage, Window};
 
                 #(#constants)*
                 #(#streams)*
@@ -148,6 +150,7 @@ fn classifier(part: &Part) -> Option<TokenStream> {
     let (doc, layer) = (doc(part), layer.layer());
     let [inputs, input, output, weights] =
         [layer.inputs, layer.input, layer.output, layer.weights].map(number);
+    let storage = layer::storage(layer.storage);
     Some(quote! {
         #[doc = #doc]
         pub(super) const fn classifier(classes: usize) -> Checked<FullyConnected> {
@@ -157,6 +160,7 @@ fn classifier(part: &Part) -> Option<TokenStream> {
                 input: #input,
                 output: #output,
                 weights: #weights,
+                storage: #storage,
             })
         }
     })
@@ -176,6 +180,7 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
     let params = cost.params - ((plan.embedding + 1) * plan.classes) as u64;
     let macs = cost.macs - (plan.embedding * plan.classes) as u64;
     let calls = steps.iter().map(|calls| self::call(calls));
+    let numbers = numbers(network);
     let (parameters, arguments, classes) = match network.classes {
         Classes::Parameter => (quote!(<const CLASSES: usize>), quote!(<CLASSES>), quote!(CLASSES)),
         Classes::Fixed => {
@@ -195,6 +200,7 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
             const MACS: u64 = #macs + (#embedding * #classes) as u64;
             const PARAMS: u64 = #params + ((#embedding + 1) * #classes) as u64;
             const FINGERPRINT: u64 = #fingerprint;
+            #numbers
             type Pixels = [u8; #len];
             type Tensor = [f32; #len];
             type Features = [f32; #embedding];
@@ -215,6 +221,26 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
             }
         }
     }
+}
+
+/// Precision and classifier, where they are not `f32`s.
+fn numbers(network: &Network<'_>) -> TokenStream {
+    let Network { kernels, plan, .. } = network;
+    let precision = match plan.precision() {
+        Precision::F32 => quote!(),
+        Precision::Bf16 => {
+            quote!(const PRECISION: #kernels::header::Precision = #kernels::header::Precision::Bf16;)
+        }
+    };
+    let stored = plan.parts().find_map(|part| match &part.kernel {
+        Kernel::FullyConnected(layer) => Some(layer.layer().storage),
+        _ => None,
+    });
+    let classifier = stored.filter(|storage| *storage != Storage::F32).map(|stored| {
+        let storage = layer::storage(stored);
+        quote!(const CLASSIFIER: #kernels::layout::Storage = #kernels::layout::#storage;)
+    });
+    quote!(#precision #classifier)
 }
 
 /// One step as a statement.

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use mobilenet_kernels::layout::Window;
+use mobilenet_kernels::layout::{Storage, Window};
 use mobilenet_kernels::reference::{self, Sizes};
 
 use crate::error::{Complaint, Result};
 use crate::family::Activation;
 use crate::ir::{Conv, Graph, NodeId, Op, Params, Shape};
 use crate::pack::{self, Folded, Tensors};
+use crate::plan::Options;
 
 /// The value of a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,12 +26,19 @@ pub struct Value {
 pub struct Reference<'g> {
     graph: &'g Graph,
     tensors: &'g Tensors,
+    pointwise: Storage,
+    classifier: Storage,
 }
 
 impl<'g> Reference<'g> {
     /// A graph and the weights of its layers.
     pub fn new(graph: &'g Graph, tensors: &'g Tensors) -> Self {
-        Reference { graph, tensors }
+        Reference { graph, tensors, pointwise: Storage::F32, classifier: Storage::F32 }
+    }
+
+    /// The same, with numbers rounded wherever a plan of these options rounds them.
+    pub fn rounded(self, options: Options) -> Self {
+        Reference { pointwise: options.pointwise, classifier: options.classifier, ..self }
     }
 
     /// Runs the network on a normalised image, and gives the value of every node in order; the last is the result.
@@ -72,13 +80,18 @@ impl<'g> Reference<'g> {
     fn node(&self, op: &Op, input: &Value, shape: Shape) -> Result<Vec<f32>> {
         Ok(match op {
             Op::Conv(conv) | Op::Pointwise(conv) => {
-                self.conv(conv, &input.data, input.shape, shape, reference::conv)?
+                self.conv(conv, Storage::F32, &input.data, input.shape, shape, reference::conv)?
             }
-            Op::Depthwise(conv) => self.conv(conv, &input.data, input.shape, shape, reference::depthwise)?,
+            Op::Depthwise(conv) => {
+                self.conv(conv, Storage::F32, &input.data, input.shape, shape, reference::depthwise)?
+            }
             Op::Separable { depthwise, pointwise } => {
                 let middle = Shape { channels: input.shape.channels, ..shape };
-                let values = self.conv(depthwise, &input.data, input.shape, middle, reference::depthwise)?;
-                self.conv(pointwise, &values, middle, shape, reference::conv)?
+                let loops = reference::depthwise;
+                let mut values =
+                    self.conv(depthwise, Storage::F32, &input.data, input.shape, middle, loops)?;
+                reference::round(&mut values, self.pointwise);
+                self.conv(pointwise, self.pointwise, &values, middle, shape, reference::conv)?
             }
             Op::BatchNorm(batchnorm) => {
                 let (scale, shift) = pack::scale_and_shift(batchnorm, self.tensors)?;
@@ -104,12 +117,14 @@ impl<'g> Reference<'g> {
     fn conv(
         &self,
         conv: &Conv,
+        storage: Storage,
         input: &[f32],
         from: Shape,
         to: Shape,
         kernel: impl Fn(&Sizes, &Window, &[f32], &[f32], &mut [f64]),
     ) -> Result<Vec<f32>> {
-        let weights = pack::folded(&conv.params, self.tensors)?;
+        let mut weights = pack::folded(&conv.params, self.tensors)?;
+        reference::round(&mut weights.kernel, storage);
         let window = Window { size: conv.size, stride: conv.stride, top: conv.pad.top, left: conv.pad.left };
         let sizes = Sizes { input: from.array(), output: to.array() };
         let mut sums = bias(&weights, to);
@@ -118,7 +133,8 @@ impl<'g> Reference<'g> {
     }
 
     fn fully_connected(&self, params: &Params, input: &Value, shape: Shape) -> Result<Vec<f32>> {
-        let weights = pack::folded(params, self.tensors)?;
+        let mut weights = pack::folded(params, self.tensors)?;
+        reference::round(&mut weights.kernel, self.classifier);
         let window = Window { size: 1, stride: 1, top: 0, left: 0 };
         let sizes = Sizes { input: input.shape.array(), output: shape.array() };
         let mut sums = bias(&weights, shape);

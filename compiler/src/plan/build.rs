@@ -4,17 +4,17 @@ use mobilenet_kernels::layer::{
     Activation, BatchNorm, Checked, Conv, Depthwise, FullyConnected, Misfit, Pointwise, Pool, Separable,
     Softmax, Stem,
 };
-use mobilenet_kernels::layout::{self, Map, Window, aligned, padded};
+use mobilenet_kernels::layout::{self, Map, Storage, Window, aligned, padded};
 
 use super::arena::Placement;
 use super::place::{Draft, Drafts, Link, Spot};
-use super::{Content, Kernel, Part, Plan, Section, Step};
+use super::{Content, Kernel, Options, Part, Plan, Section, Step};
 use crate::error::{Complaint, Report, Result};
 use crate::family;
 use crate::ir::{self, Op, Params};
 
 /// Turns drafts into a plan.
-pub(super) fn build(name: &str, chain: &[Link<'_>], drafts: Drafts) -> Result<Plan> {
+pub(super) fn build(name: &str, chain: &[Link<'_>], drafts: Drafts, options: Options) -> Result<Plan> {
     let pool = position(chain, |op| matches!(op, Op::GlobalAveragePool), "global_average_pool")?;
     let classifier = position(chain, |op| matches!(op, Op::FullyConnected(_)), "fully_connected")?;
     let embedding = chain[pool].node.shape.channels;
@@ -28,7 +28,7 @@ pub(super) fn build(name: &str, chain: &[Link<'_>], drafts: Drafts) -> Result<Pl
     let features = free.max(placement.len.saturating_sub(aligned(padded(embedding))));
     let arena = placement.len.max(features + aligned(padded(embedding)));
 
-    let mut builder = Builder { placement: &placement, features, sections: Vec::new(), weights: 0 };
+    let mut builder = Builder { placement: &placement, options, features, sections: Vec::new(), weights: 0 };
     let mut steps: Vec<Step> = Vec::new();
     let mut report = Report::new();
     for (i, (link, draft)) in chain.iter().zip(&drafts.drafts).enumerate() {
@@ -67,6 +67,7 @@ fn position(chain: &[Link<'_>], is: impl Fn(&Op) -> bool, what: &str) -> Result<
 
 struct Builder<'p> {
     placement: &'p Placement,
+    options: Options,
     features: usize,
     sections: Vec<Section>,
     weights: usize,
@@ -93,8 +94,18 @@ impl Builder<'_> {
         params: &Params,
         activation: family::Activation,
     ) -> usize {
-        let content = Content::Panels { params: params.clone(), activation, inputs, outputs };
-        self.section(layout::Section::panels(inputs, outputs), content)
+        self.product([inputs, outputs], params, activation, Storage::F32)
+    }
+
+    fn product(
+        &mut self,
+        [inputs, outputs]: [usize; 2],
+        params: &Params,
+        activation: family::Activation,
+        storage: Storage,
+    ) -> usize {
+        let content = Content::Panels { params: params.clone(), activation, inputs, outputs, storage };
+        self.section(layout::Section::product(inputs, outputs, storage), content)
     }
 
     fn depthwise(&mut self, channels: usize, conv: &ir::Conv) -> usize {
@@ -143,6 +154,7 @@ impl Builder<'_> {
             }
             Op::Separable { depthwise, pointwise } => {
                 let input: Map = from_map?;
+                let storage = self.options.pointwise;
                 let block = Separable {
                     input,
                     window: window(depthwise),
@@ -150,12 +162,13 @@ impl Builder<'_> {
                     strip: draft.strip,
                     scratch,
                     depthwise: self.depthwise(input.channels, depthwise),
-                    pointwise: self.panels(
-                        input.channels,
-                        output.channels,
+                    pointwise: self.product(
+                        [input.channels, output.channels],
                         &pointwise.params,
                         pointwise.activation,
+                        storage,
                     ),
+                    storage,
                 };
                 fit(name, block.check()).map(Kernel::Separable)
             }
@@ -176,8 +189,10 @@ impl Builder<'_> {
             }
             Op::FullyConnected(params) => {
                 let (inputs, outputs) = (link.input.channels, link.node.shape.channels);
-                let weights = self.panels(inputs, outputs, params, family::Activation::Linear);
-                let layer = FullyConnected { inputs, outputs, input: self.features, output: 0, weights };
+                let storage = self.options.classifier;
+                let weights = self.product([inputs, outputs], params, family::Activation::Linear, storage);
+                let layer =
+                    FullyConnected { inputs, outputs, input: self.features, output: 0, weights, storage };
                 fit(name, layer.check()).map(Kernel::FullyConnected)
             }
             Op::Softmax => {

@@ -258,7 +258,7 @@ mod tests {
         let mut plans = Vec::new();
         for name in &names {
             let compiled = compile(&Request { model: Some(name), ..Request::default() }).unwrap();
-            plans.push(Plan::new(&compiled.graph, Options { stream: false }).unwrap());
+            plans.push(Plan::new(&compiled.graph, Options { stream: false, ..Options::default() }).unwrap());
             // As it was lowered, batch norms and clamps are layers of their own, in place.
             plans.push(Plan::new(&compiled.raw, Options::default()).unwrap());
             plans.push(compiled.plan);

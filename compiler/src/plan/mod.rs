@@ -17,10 +17,12 @@ mod build;
 pub mod memory;
 mod place;
 
+use mobilenet_kernels::header::Precision;
 use mobilenet_kernels::layer::{
     Activation, BatchNorm, Checked, Conv, Depthwise, FullyConnected, Pointwise, Pool, Separable, Softmax,
     Stage, Stem,
 };
+use mobilenet_kernels::layout::Storage;
 
 use crate::error::Result;
 use crate::family;
@@ -149,6 +151,8 @@ pub enum Content {
         inputs: usize,
         /// Outputs.
         outputs: usize,
+        /// What the kernel is stored as.
+        storage: Storage,
     },
     /// A depthwise kernel, in channel blocks.
     Depthwise {
@@ -177,11 +181,15 @@ pub enum Content {
 pub struct Options {
     /// Stream the first layers where that makes the arena smaller.
     pub stream: bool,
+    /// What the pointwise weights of blocks are stored as, `f32`s or bf16s.
+    pub pointwise: Storage,
+    /// What the classifier's weights are stored as, `f32`s or f16s.
+    pub classifier: Storage,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { stream: true }
+        Options { stream: true, pointwise: Storage::F32, classifier: Storage::F32 }
     }
 }
 
@@ -199,7 +207,7 @@ impl Plan {
         let streamable = if options.stream { place::streamable(&chain).min(MOST_STREAMED) } else { 1 };
         let mut best: Option<Plan> = None;
         for head in 1..=streamable.max(1) {
-            let plan = build::build(&graph.name, &chain, place::place(&chain, head))?;
+            let plan = build::build(&graph.name, &chain, place::place(&chain, head, options), options)?;
             if best.as_ref().is_none_or(|best| plan.arena < best.arena) {
                 best = Some(plan);
             }
@@ -213,10 +221,12 @@ impl Plan {
         let mut text = format!("{:?}", self.input);
         for section in &self.sections {
             let shape = match &section.content {
-                Content::Panels { inputs, .. } if section.offset + section.len == self.weights => {
-                    format!("classifier {inputs}")
+                Content::Panels { inputs, storage, .. } if section.offset + section.len == self.weights => {
+                    format!("classifier {inputs}{}", suffix(*storage))
                 }
-                Content::Panels { inputs, outputs, .. } => format!("panels {inputs}x{outputs}"),
+                Content::Panels { inputs, outputs, storage, .. } => {
+                    format!("panels {inputs}x{outputs}{}", suffix(*storage))
+                }
                 Content::Depthwise { channels, taps, .. } => format!("depthwise {channels}x{taps}"),
                 Content::BatchNorm { channels, .. } => format!("batchnorm {channels}"),
                 Content::Bounds(_) => "bounds".into(),
@@ -238,6 +248,13 @@ impl Plan {
         fnv1a(text.as_bytes())
     }
 
+    /// The numbers that its blocks compute with, as its packed weights say it.
+    pub fn precision(&self) -> Precision {
+        let bf16 =
+            |section: &Section| matches!(section.content, Content::Panels { storage: Storage::Bf16, .. });
+        if self.sections.iter().any(bf16) { Precision::Bf16 } else { Precision::F32 }
+    }
+
     /// All kernel calls, streamed ones included, in network order.
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
         self.steps.iter().flat_map(|step| &step.parts)
@@ -251,6 +268,15 @@ impl Plan {
     /// Bytes of the packed weights, header included.
     pub fn weight_bytes(&self) -> usize {
         self.weights * size_of::<f32>() + mobilenet_kernels::header::LEN
+    }
+}
+
+/// What is said of weights that are no `f32`s.
+fn suffix(storage: Storage) -> &'static str {
+    match storage {
+        Storage::F32 => "",
+        Storage::Bf16 => " bf16",
+        Storage::F16 => " f16",
     }
 }
 

@@ -1,7 +1,9 @@
 //! Deciding where each map goes, before offsets are known.
 
+use mobilenet_kernels::layer::Separable;
 use mobilenet_kernels::layout::{Order, padded};
 
+use super::Options;
 use super::arena::{RegionId, Regions};
 use crate::error::{Complaint, Result};
 use crate::ir::{Conv, Graph, Node, Op, Shape};
@@ -89,8 +91,8 @@ fn is_small(shape: Shape) -> bool {
 }
 
 /// Places all layers, the first `head` of them streamed.
-pub(super) fn place(chain: &[Link<'_>], head: usize) -> Drafts {
-    let mut placer = Placer { chain, head, regions: Regions::default(), last: None };
+pub(super) fn place(chain: &[Link<'_>], head: usize, options: Options) -> Drafts {
+    let mut placer = Placer { chain, head, options, regions: Regions::default(), last: None };
     let strips = head_strips(&chain[..head]);
     let slots = ring_slots(&chain[..head], &strips);
     let drafts = (0..chain.len())
@@ -153,6 +155,7 @@ fn ring_slots(head: &[Link<'_>], strips: &[usize]) -> Vec<usize> {
 struct Placer<'c, 'g> {
     chain: &'c [Link<'g>],
     head: usize,
+    options: Options,
     regions: Regions,
     last: Option<Spot>,
 }
@@ -279,7 +282,9 @@ impl Placer<'_, '_> {
         let link = self.chain[i];
         let width = link.node.shape.width;
         let len = match &link.node.op {
-            Op::Separable { .. } => strip * width * padded(link.input.channels),
+            Op::Separable { .. } => {
+                Separable::strip_len(strip * width, link.input.channels, self.options.pointwise)
+            }
             Op::Conv(conv) => {
                 let rows = (strip - 1) * conv.stride + conv.size;
                 let pixels = (width - 1) * conv.stride + conv.size;

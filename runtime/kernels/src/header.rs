@@ -51,16 +51,13 @@ pub struct Header {
 pub enum Precision {
     /// 32-bit floats.
     #[default]
-    F32,
+    F32 = 0,
     /// Pointwise layers of blocks multiply bf16s, and sum up in 32 bits; all else is 32-bit floats. The weights take half the
     /// memory. On trained MobileNets logits move by some hundredths, where they reach about 20.
-    Bf16,
+    Bf16 = 1,
 }
 
 impl Precision {
-    /// All of them.
-    pub const ALL: [Precision; 2] = [Precision::F32, Precision::Bf16];
-
     /// Its name, as options spell it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -171,11 +168,7 @@ impl Header {
         let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
         put(0, &MAGIC);
         put(8, &VERSION.to_le_bytes());
-        let precision = match self.precision {
-            Precision::F32 => 0u32,
-            Precision::Bf16 => 1,
-        };
-        put(12, &precision.to_le_bytes());
+        put(12, &(self.precision as u32).to_le_bytes());
         put(16, &self.fingerprint.to_le_bytes());
         put(24, &(self.payload as u64).to_le_bytes());
         put(32, &self.checksum.to_le_bytes());

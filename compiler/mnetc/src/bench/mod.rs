@@ -11,7 +11,7 @@ use mobilenet_kernels::image::Image;
 use mobilenet_kernels::{Isa, Kernels};
 use serde_json::{Value, json};
 
-use crate::agree::assert_close;
+use crate::agree::{assert_close, tolerance};
 use crate::args::{BenchArgs, Precision};
 use crate::engine::{Engine, Runner};
 use crate::table::Column::{Left, Right};
@@ -22,7 +22,7 @@ use measure::{Contestant, Times, measure};
 
 /// Measures models.
 pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
-    if args.how.precision == Some(Precision::Int8) {
+    if args.overrides.precision == Some(Precision::Int8) {
         return Err(Failure::input("there are no int8 kernels to measure yet; `run` has the reference"));
     }
     let models = models(args)?;
@@ -86,10 +86,11 @@ fn check(compiled: &Compiled, runner: &Runner<'_>, args: &BenchArgs) -> Result<(
         Engine::Reference => {
             Interpreter::new(compiled.plan.clone(), tensors, kernels)?.run(Image::Tensor(&image))?.to_vec()
         }
-        _ => Reference::new(&compiled.graph, tensors).run(&image)?,
+        _ => Reference::new(&compiled.graph, tensors).rounded(compiled.options).run(&image)?,
     };
     let mut engine = runner.start(args.how.threads)?;
-    assert_close(&compiled.plan.name, engine.logits(Image::Tensor(&image))?, &expected)
+    let found = engine.logits(Image::Tensor(&image))?;
+    assert_close(&compiled.plan.name, found, &expected, tolerance(compiled.precision))
 }
 
 /// Measures all models, turn by turn; and the peak of one thread, in multiply-adds a second, at the same times.
@@ -137,7 +138,7 @@ impl Measured<'_> {
         let mut value = json!({
             "model": self.compiled.plan.name,
             "engine": self.engine.to_string(),
-            "precision": "f32",
+            "precision": self.compiled.precision.name(),
             "isa": self.isa.name(),
             "threads": self.threads,
             "min_ms": self.times.min_ms(),
@@ -167,6 +168,7 @@ fn table(results: &[Measured<'_>]) -> String {
     let mut table = Table::new(&[
         Left("model"),
         Left("engine"),
+        Left("precision"),
         Left("set"),
         Right("threads"),
         Right("fastest"),
@@ -179,6 +181,7 @@ fn table(results: &[Measured<'_>]) -> String {
         table.row([
             result.compiled.plan.name.clone(),
             result.engine.to_string(),
+            result.compiled.precision.to_string(),
             result.isa.to_string(),
             result.threads.to_string(),
             milliseconds(result.times.min_ms()),

@@ -36,6 +36,7 @@ struct Subject<'c> {
 /// Verifies a model.
 pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let (model, overrides) = (args.model.model.as_deref(), &args.model.overrides);
+    overrides.floats_only()?;
     let weights = overrides.open_weights()?;
     let expected = match &args.expected {
         Some(folder) => {
@@ -48,7 +49,7 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     request.input = expected.as_ref().and_then(Expected::input);
     let compiled = seed::compiled(&request)?;
     let Some(tensors) = &compiled.tensors else { return Ok(()) };
-    let subject = Subject { compiled: &compiled, tensors, sets: sets(args.isa)? };
+    let subject = Subject { compiled: &compiled, tensors, sets: sets(args.isa, &compiled)? };
     let image = match expected.as_ref().and_then(Expected::first) {
         Some(input) => subject.normalised(input)?,
         None => seed::image(&compiled),
@@ -72,9 +73,9 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
 }
 
 /// The instruction sets to verify: the one that is asked for, or all that this processor has.
-fn sets(isa: Option<Isa>) -> Result<Vec<Isa>, Failure> {
+fn sets(isa: Option<Isa>, compiled: &Compiled) -> Result<Vec<Isa>, Failure> {
     match isa {
-        None => Ok(Isa::available().collect()),
+        None => Ok(Isa::available_for(compiled.plan.precision()).collect()),
         Some(isa) if isa.is_available() => Ok(vec![isa]),
         Some(isa) => Err(mobilenet_runtime::Error::Isa(isa.to_string()).into()),
     }
@@ -102,7 +103,8 @@ impl Subject<'_> {
     /// What the reference computes, on the graph that plans are made of.
     fn reference(&self, image: &[f32]) -> Result<Vec<f32>, Failure> {
         let spinner = progress::spinner(self.compiled.cost.macs, "running the reference");
-        let logits = Reference::new(&self.compiled.graph, self.tensors).run(image);
+        let Compiled { graph, options, .. } = self.compiled;
+        let logits = Reference::new(graph, self.tensors).rounded(*options).run(image);
         spinner.finish_and_clear();
         Ok(logits?)
     }
