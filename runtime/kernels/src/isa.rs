@@ -8,6 +8,8 @@ use crate::header::Precision;
 /// An instruction set that kernels exist for, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
+    /// [`Avx512Bf16`](Isa::Avx512Bf16) with AMX-BF16, which multiplies tiles of bf16s, where Linux grants it.
+    Amx,
     /// [`Avx512`](Isa::Avx512) with AVX-512 BF16, which multiplies pairs of bf16s.
     Avx512Bf16,
     /// x86-64 with AVX-512 F, BW, DQ and VL.
@@ -22,11 +24,12 @@ pub enum Isa {
 
 impl Isa {
     /// All of them, best first.
-    pub const ALL: [Isa; 5] = [Isa::Avx512Bf16, Isa::Avx512, Isa::Avx2, Isa::Sse2, Isa::Scalar];
+    pub const ALL: [Isa; 6] = [Isa::Amx, Isa::Avx512Bf16, Isa::Avx512, Isa::Avx2, Isa::Sse2, Isa::Scalar];
 
     /// Its name, as options and variables spell it.
     pub const fn name(self) -> &'static str {
         match self {
+            Isa::Amx => "amx",
             Isa::Avx512Bf16 => "avx512bf16",
             Isa::Avx512 => "avx512",
             Isa::Avx2 => "avx2",
@@ -38,6 +41,10 @@ impl Isa {
     /// Whether this processor has it: asked at run time with feature `std`, at compile time without.
     pub fn is_available(self) -> bool {
         match self {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            Isa::Amx => Isa::Avx512Bf16.is_available() && crate::amx::is_granted(),
+            #[cfg(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")))]
+            Isa::Amx => false,
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Isa::Avx512Bf16 => Isa::Avx512.is_available() && std::is_x86_feature_detected!("avx512bf16"),
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
@@ -74,12 +81,13 @@ impl Isa {
 
     /// Whether it has kernels of its own for a precision, rather than those of the set below it.
     pub const fn is_for(self, precision: Precision) -> bool {
-        !matches!((self, precision), (Isa::Avx512Bf16, Precision::F32))
+        !matches!((self, precision), (Isa::Amx | Isa::Avx512Bf16, Precision::F32))
     }
 
     /// Those that this processor has and that are for a precision, best first.
     pub fn available_for(precision: Precision) -> impl Iterator<Item = Isa> {
-        Isa::available().filter(move |isa| isa.is_for(precision))
+        // Asked of those only that are for it: one of them asks Linux.
+        Isa::ALL.into_iter().filter(move |isa| isa.is_for(precision) && isa.is_available())
     }
 
     /// Those that this processor has, best first.

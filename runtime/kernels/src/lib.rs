@@ -16,6 +16,8 @@ extern crate alloc;
 #[cfg(all(feature = "alloc", feature = "std"))]
 extern crate std as alloc;
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+mod amx;
 pub mod fixed;
 pub mod header;
 pub mod image;

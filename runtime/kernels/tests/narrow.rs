@@ -5,7 +5,7 @@
 //! sums of the product.
 
 use mobilenet_kernels::layer::{FullyConnected, Separable};
-use mobilenet_kernels::layout::{Map, Order, Section, Storage, Window, aligned, padded};
+use mobilenet_kernels::layout::{Map, Section, Storage, Window, aligned, padded};
 use mobilenet_kernels::narrow::F16;
 use mobilenet_kernels::reference::{self, Sizes};
 use mobilenet_kernels::{Isa, Kernels, pack};

@@ -44,6 +44,8 @@ impl Table {
             return None;
         }
         match isa {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            Isa::Amx => Some(&amx::TABLE),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512Bf16 => Some(&avx512bf16::TABLE),
             #[cfg(target_arch = "x86_64")]
@@ -53,7 +55,7 @@ impl Table {
             #[cfg(target_arch = "x86_64")]
             Isa::Sse2 => Some(&sse2::TABLE),
             Isa::Scalar => Some(&scalar::TABLE),
-            #[cfg(not(target_arch = "x86_64"))]
+            #[allow(unreachable_patterns, reason = "not where all sets exist")]
             _ => None,
         }
     }
@@ -115,6 +117,14 @@ macro_rules! instantiate {
     };
 }
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+instantiate! {
+    @ amx simd::Avx512Bf16, Isa::Amx,
+    ("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"), (..avx512bf16::TABLE)
+    pointwise_bf16 = ops::amx::pointwise(
+        input: &Map, output: &Map, part: Part, section: *const f32, arena: *mut f32
+    );
+}
 #[cfg(target_arch = "x86_64")]
 instantiate! {
     @ avx512bf16 simd::Avx512Bf16, Isa::Avx512Bf16,
