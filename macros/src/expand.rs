@@ -2,6 +2,7 @@
 
 use mobilenet_compiler::build::{Argument, Build, Built, Fault};
 use mobilenet_compiler::names;
+use mobilenet_compiler::settings::{self, Precision};
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
@@ -44,6 +45,14 @@ fn build(invocation: &Invocation) -> Result<Build, Error> {
     }
     if let Some(classes) = &invocation.classes {
         build = build.classes(classes.base10_parse().map_err(|error| (classes.span(), error.to_string()))?);
+    }
+    if let Some(precision) = &invocation.precision {
+        let value = precision.value().parse::<Precision>();
+        build = build.precision(value.map_err(|report| (precision.span(), report.to_string()))?);
+    }
+    if let Some(classifier) = &invocation.classifier {
+        let value = settings::classifier(&classifier.value());
+        build = build.classifier(value.map_err(|report| (classifier.span(), report.to_string()))?);
     }
     if let Some(weights) = &invocation.weights {
         build = build.weights(weights.value());

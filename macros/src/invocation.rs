@@ -8,7 +8,8 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Ident, LitFloat, LitInt, LitStr, Path, Token, Visibility};
 
 /// What can be said besides the model.
-const ARGUMENTS: [&str; 6] = ["alpha", "rho", "classes", "weights", "labels", "runtime"];
+const ARGUMENTS: [&str; 8] =
+    ["alpha", "rho", "classes", "precision", "classifier", "weights", "labels", "runtime"];
 
 /// A call of the macro.
 #[derive(Default)]
@@ -19,6 +20,8 @@ pub(crate) struct Invocation {
     pub(crate) alpha: Option<Literal>,
     pub(crate) rho: Option<Literal>,
     pub(crate) classes: Option<LitInt>,
+    pub(crate) precision: Option<LitStr>,
+    pub(crate) classifier: Option<LitStr>,
     pub(crate) weights: Option<LitStr>,
     pub(crate) labels: Option<LitStr>,
     /// The crate `mobilenet-runtime`.
@@ -52,6 +55,8 @@ impl Invocation {
             "alpha" if self.alpha.is_none() => self.alpha = Some(input.parse()?),
             "rho" if self.rho.is_none() => self.rho = Some(input.parse()?),
             "classes" if self.classes.is_none() => self.classes = Some(input.parse()?),
+            "precision" if self.precision.is_none() => self.precision = Some(input.parse()?),
+            "classifier" if self.classifier.is_none() => self.classifier = Some(input.parse()?),
             "weights" if self.weights.is_none() => self.weights = Some(input.parse()?),
             "labels" if self.labels.is_none() => self.labels = Some(input.parse()?),
             "runtime" if self.runtime.is_none() => self.runtime = Some(input.parse()?),

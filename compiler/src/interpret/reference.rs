@@ -68,6 +68,22 @@ impl<'g> Reference<'g> {
         Ok(values)
     }
 
+    /// What the layer of a name makes of that input.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such layer, or it has no weights.
+    pub fn layer(&self, name: &str, input: &[f32]) -> Result<Vec<f32>> {
+        let found = self.graph.ids().find(|&id| self.graph.node(id).name == name);
+        let before = found.and_then(|id| Some((id, self.graph.operand(id)?)));
+        let Some((id, operand)) = before else {
+            return Err(Complaint::new(format!("there is no layer `{name}`")).into());
+        };
+        let (node, from) = (self.graph.node(id), self.graph.node(operand));
+        let input = Value { name: from.name.clone(), shape: from.shape, data: input.to_vec() };
+        self.node(&node.op, &input, node.shape)
+    }
+
     /// Runs the network and gives its result.
     ///
     /// # Errors

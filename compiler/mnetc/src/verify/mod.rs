@@ -100,11 +100,15 @@ impl Subject<'_> {
         })
     }
 
+    /// The reference, rounding as plans do.
+    fn rounded(&self) -> Reference<'_> {
+        Reference::new(&self.compiled.graph, self.tensors).rounded(self.compiled.options)
+    }
+
     /// What the reference computes, on the graph that plans are made of.
     fn reference(&self, image: &[f32]) -> Result<Vec<f32>, Failure> {
         let spinner = progress::spinner(self.compiled.cost.macs, "running the reference");
-        let Compiled { graph, options, .. } = self.compiled;
-        let logits = Reference::new(graph, self.tensors).rounded(*options).run(image);
+        let logits = self.rounded().run(image);
         spinner.finish_and_clear();
         Ok(logits?)
     }

@@ -21,8 +21,10 @@ use crate::simd::Simd;
 
 /// Rows of a tile at most.
 const ROWS: usize = 16;
-/// Bytes of a tile's row at most.
+/// Bytes of a tile's row at most: a cache line.
 const ROW: usize = 64;
+/// Weights are asked for this many bytes before they are read: tiles use them up faster than memory answers.
+const AHEAD: usize = 256 * 1024;
 
 /// What `ldtilecfg` reads: rows, and bytes of a row, of each tile.
 #[repr(C, align(64))]
@@ -88,11 +90,13 @@ pub(crate) unsafe fn pointwise<S: Simd>(
     arena: *mut f32,
 ) {
     let Part { from, rows, columns } = part;
-    let job = match output.order {
-        Order::Plane => Job { input, output, from, pixels: rows.len() * input.width, section, arena },
-        Order::Rows { .. } => Job { input, output, from, pixels: input.width, section, arena },
+    // The last strip prefetches: earlier ones use the same weights again.
+    let look_ahead = rows.end == output.height;
+    let (rows, pixels) = match output.order {
+        Order::Plane => (rows.start..rows.start + 1, rows.len() * input.width),
+        Order::Rows { .. } => (rows, input.width),
     };
-    let rows = if output.order == Order::Plane { rows.start..rows.start + 1 } else { rows };
+    let job = Job { input, output, from, pixels, look_ahead, section, arena };
     // SAFETY: passed on.
     unsafe { job.run::<S>(&rows, columns) }
 }
@@ -104,6 +108,8 @@ struct Job<'l> {
     from: usize,
     /// Pixels of a run.
     pixels: usize,
+    /// Whether to prefetch the weights that come next.
+    look_ahead: bool,
     section: *const f32,
     arena: *mut f32,
 }
@@ -190,13 +196,19 @@ impl Job<'_> {
     unsafe fn group<S: Simd, const N: usize>(&self, rows: &Rows, group: Group) {
         let height = self.height();
         let last = self.pixels - height;
+        // Each pair of tiles asks for its share of the cache lines of a step.
+        let lines = self.step() / 2 * group.width * size_of::<f32>() / ROW;
+        let pairs = self.pixels.div_ceil(2 * height);
+        let share = if self.look_ahead { lines.div_ceil(pairs * rows.len()) } else { 0 };
+        let mut shares = (0..).map(|i| (i * share).min(lines)..((i + 1) * share).min(lines));
         // SAFETY: passed on; no tile begins later than `last`.
         unsafe {
             for y in rows.clone() {
                 for x in (0..self.pixels).step_by(2 * height) {
+                    let ahead = shares.next().unwrap_or(0..0);
                     match x + height < self.pixels {
-                        true => self.tiles::<S, 2, N>(y, [x, (x + height).min(last)], group),
-                        false => self.tiles::<S, 1, N>(y, [x.min(last); 2], group),
+                        true => self.tiles::<S, 2, N>(y, [x, (x + height).min(last)], group, ahead),
+                        false => self.tiles::<S, 1, N>(y, [x.min(last); 2], group, ahead),
                     }
                 }
             }
@@ -205,8 +217,14 @@ impl Job<'_> {
 
     /// M times N tiles.
     #[inline(always)]
-    unsafe fn tiles<S: Simd, const M: usize, const N: usize>(&self, y: usize, x: [usize; 2], group: Group) {
-        let Group { first, mut weights, width } = group;
+    unsafe fn tiles<S: Simd, const M: usize, const N: usize>(
+        &self,
+        y: usize,
+        x: [usize; 2],
+        group: Group,
+        ahead: core::ops::Range<usize>,
+    ) {
+        let Group { first, mut weights, width, .. } = group;
         let step = self.step();
         // SAFETY: bias, weights, pixels and outputs are there for all columns and rows of these tiles.
         unsafe {
@@ -241,6 +259,9 @@ impl Job<'_> {
                     }
                     if M > 1 && N > 1 {
                         multiply!("tmm3", "tmm5", "tmm7");
+                    }
+                    for line in ahead.clone() {
+                        S::prefetch(weights.wrapping_byte_add(AHEAD + line * ROW));
                     }
                     weights = weights.wrapping_add(step / 2 * width);
                 }
