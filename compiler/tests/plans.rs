@@ -3,9 +3,11 @@
 use mobilenet_compiler::family::Activation;
 use mobilenet_compiler::interpret::{Interpreter, Reference};
 use mobilenet_compiler::ir::{Conv, Graph, Node, Op, Pad, Params, Shape};
+use mobilenet_compiler::pack::payload;
 use mobilenet_compiler::plan::{Options, Plan};
 use mobilenet_compiler::seeded;
 use mobilenet_kernels::image::Image;
+use mobilenet_kernels::layout::Storage;
 use mobilenet_kernels::{Isa, Kernels};
 
 /// Builds a fused network.
@@ -134,6 +136,65 @@ fn mobilenets() {
     for (resolution, alpha) in [(128, 0.25), (96, 0.25), (160, 0.5), (128, 0.35)] {
         check(&format!("{alpha} {resolution}"), &mobilenet(resolution, alpha, 1000));
     }
+}
+
+/// Plans of 16 bits: every set within what a few values rounded otherwise can do, the same bits streamed and not, and on one
+/// thread and on two.
+fn check_narrow(what: &str, Builder { graph }: &Builder) {
+    let tensors = &seeded::tensors(graph, 9);
+    let image = seeded::image(graph.input().map(|id| graph.node(id).shape).unwrap(), 3);
+    let options = Options { pointwise: Storage::Bf16, classifier: Storage::F16, ..Options::default() };
+    let exact = Reference::new(graph, tensors).run(&image).unwrap();
+    let expected = Reference::new(graph, tensors).rounded(options).run(&image).unwrap();
+    let difference = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let largest = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+    assert!(difference(&exact, &expected) > 1e-4 * largest, "{what}: nothing was rounded");
+    for isa in Isa::available() {
+        let run = |options, threads: usize| {
+            let plan = Plan::new(graph, options).unwrap();
+            let interpreter = Interpreter::new(plan, tensors, Kernels::new(isa).unwrap()).unwrap();
+            let mut interpreter = interpreter.with_threads(threads.try_into().unwrap());
+            interpreter.run(Image::Tensor(&image)).unwrap().to_vec()
+        };
+        let found = run(options, 1);
+        let error = difference(&found, &expected);
+        assert!(error < 5e-2 * largest, "{what}, {isa}: off by {error}");
+        assert_eq!(run(Options { stream: false, ..options }, 1), found, "{what}, {isa}, not streamed");
+        assert_eq!(run(options, 2), found, "{what}, {isa}, two threads");
+    }
+}
+
+#[test]
+fn networks_of_16_bits() {
+    check_narrow("odd", &Builder::new(67, 45, 1).full(11, 2).separable(19, 1).separable(40, 2).classes(3));
+    check_narrow("wide", &Builder::new(20, 70, 3).full(24, 1).separable(24, 1).separable(50, 2).classes(7));
+    check_narrow("mobilenet", &mobilenet(96, 0.25, 1000));
+}
+
+#[test]
+fn plans_of_16_bits_take_less() {
+    let graph = mobilenet(224, 1.0, 1000).graph;
+    let exact = Plan::new(&graph, Options::default()).unwrap();
+    let narrow = Options { pointwise: Storage::Bf16, classifier: Storage::F16, ..Options::default() };
+    let narrow = Plan::new(&graph, narrow).unwrap();
+    assert!(narrow.weight_bytes() * 100 < exact.weight_bytes() * 52, "{}", narrow.weight_bytes());
+    assert!(narrow.arena_bytes() < exact.arena_bytes(), "{}", narrow.arena_bytes());
+    let classifier = Options { classifier: Storage::F16, ..Options::default() };
+    let prints = [Options::default(), classifier].map(|o| Plan::new(&graph, o).unwrap().fingerprint());
+    assert!(prints[0] != prints[1] && !prints.contains(&narrow.fingerprint()));
+}
+
+#[test]
+fn weights_that_no_f16_holds_are_refused() {
+    let graph = Builder::new(32, 32, 3).full(8, 2).classes(10).graph;
+    let mut tensors = seeded::tensors(&graph, 9);
+    tensors.get_mut("classifier").unwrap().kernel.data[3] = -65520.0;
+    let plan = Plan::new(&graph, Options { classifier: Storage::F16, ..Options::default() }).unwrap();
+    let message = payload(&plan, &tensors).unwrap_err().to_string();
+    assert!(
+        message.contains("`classifier` has weights up to 6.552e4, and f16 reaches up to 65504"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -1,14 +1,26 @@
 //! How far two results may be apart.
 
+use mobilenet_compiler::plan::Options;
 use mobilenet_compiler::settings::Precision;
+use mobilenet_kernels::layout::Storage;
 
 use crate::Failure;
 
 /// What logits may be off by; they reach about 20.
 pub(crate) const TOLERANCE: f32 = 1e-4;
 
+/// What logits may be off by, against those of `f32`s. Measured on all float models and photos at hand: up to 0.73 with bf16,
+/// and 3.4e-3 with the classifier alone stored as f16.
+pub(crate) const fn logits_tolerance(precision: Precision, options: &Options) -> f32 {
+    match (precision, options.classifier) {
+        (Precision::Bf16, _) => 1.0,
+        (Precision::F32, Storage::F32) => TOLERANCE,
+        (Precision::F32, _) => 1e-2,
+    }
+}
+
 /// What layers and logits may be off by, against a reference that rounds where the precision does, as a share of the largest
-/// value. Sums that differ in their last bits may be rounded to different bf16s, which are 1/256 apart.
+/// value. Sums that differ in their last bits may be rounded to different bf16s, which are up to 1/128 of them apart.
 pub(crate) const fn tolerance(precision: Precision) -> f32 {
     match precision {
         Precision::F32 => TOLERANCE,

@@ -39,6 +39,7 @@ pub(crate) fn inspect(args: &ModelArgs, json: bool) -> Result<(), Failure> {
     };
     if json {
         let mut document = summary(&compiled);
+        document.insert("precision".into(), compiled.precision.name().into());
         document.insert("streamed".into(), streamed(&layers).into());
         document.insert("in_place".into(), in_place(&layers).into());
         document.insert("layers".into(), layers.iter().map(Layer::json).collect());
@@ -144,7 +145,7 @@ impl Layer<'_> {
 }
 
 fn heading(compiled: &Compiled, layers: &[Layer<'_>]) -> String {
-    let Compiled { model, plan, cost, .. } = compiled;
+    let Compiled { model, plan, cost, precision, .. } = compiled;
     let [height, width, channels] = plan.input;
     let number = |number: usize| format!("{} ({} bytes)", bytes(number), grouped(number as u64));
     let arena = number(plan.arena_bytes());
@@ -157,7 +158,7 @@ fn heading(compiled: &Compiled, layers: &[Layer<'_>]) -> String {
         ),
         ("mult-adds", millions(cost.macs)),
         ("arena", format!("{arena}; {} layers streamed, {} in place", streamed(layers), in_place(layers))),
-        ("weights", format!("{}, packed", number(plan.weight_bytes()))),
+        ("weights", format!("{}, packed for {precision}", number(plan.weight_bytes()))),
     ];
     if let Some([top1, top5]) = model.accuracy() {
         list.push(("accuracy", format!("top-1 {top1} %, top-5 {top5} %, as published")));

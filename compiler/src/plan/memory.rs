@@ -250,6 +250,7 @@ mod tests {
     use crate::compile::{Request, compile};
     use crate::names::Catalogue;
     use crate::plan::Options;
+    use mobilenet_kernels::layout::Storage;
 
     fn plans() -> Vec<Plan> {
         let catalogue = Catalogue::built_in().unwrap();
@@ -259,6 +260,8 @@ mod tests {
         for name in &names {
             let compiled = compile(&Request { model: Some(name), ..Request::default() }).unwrap();
             plans.push(Plan::new(&compiled.graph, Options { stream: false, ..Options::default() }).unwrap());
+            let narrow = Options { pointwise: Storage::Bf16, classifier: Storage::F16, ..Options::default() };
+            plans.push(Plan::new(&compiled.graph, narrow).unwrap());
             // As it was lowered, batch norms and clamps are layers of their own, in place.
             plans.push(Plan::new(&compiled.raw, Options::default()).unwrap());
             plans.push(compiled.plan);

@@ -53,7 +53,8 @@ pub enum Precision {
     #[default]
     F32 = 0,
     /// Pointwise layers of blocks multiply bf16s, and sum up in 32 bits; all else is 32-bit floats. The weights take half the
-    /// memory. On trained MobileNets logits move by some hundredths, where they reach about 20.
+    /// memory. On trained MobileNets, whose logits reach about 20, these move by up to 0.25 at alpha 1 and by up to 0.75 at
+    /// alpha 0.25; the best class of test photos stays the same.
     Bf16 = 1,
 }
 
