@@ -15,6 +15,7 @@ use mobilenet_compiler::settings::{Settings, Trained, Wish};
 use mobilenet_compiler::spec::Spec;
 use mobilenet_compiler::weights;
 use mobilenet_kernels::image::Image;
+use mobilenet_kernels::layout::Storage;
 use mobilenet_kernels::{Isa, Kernels};
 
 const TOLERANCE: f32 = 1e-4;
@@ -86,6 +87,34 @@ fn published_models_give_the_published_logits() {
                     Interpreter::new(plan.clone(), &tensors, Kernels::new(isa).unwrap()).unwrap();
                 let found = interpreter.run(Image::Tensor(&input)).unwrap();
                 assert_close(&format!("{model}, {photo}, {isa}"), found, &expected);
+            }
+        }
+    }
+}
+
+/// With 16-bit weights logits move, by so much at most, and the best class stays.
+#[test]
+fn the_best_class_survives_16_bits() {
+    let Some(data) = larger() else { return };
+    let bf16 = Options { pointwise: Storage::Bf16, classifier: Storage::F16, ..Options::default() };
+    let f16 = Options { classifier: Storage::F16, ..Options::default() };
+    let best = |logits: &[f32]| (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+    for (file, resolution) in FLOAT_MODELS {
+        let (mut graph, tensors) = load(&data.join("models").join(file), resolution);
+        passes::run(&mut graph, None, |_, _, _| ()).unwrap();
+        let model = file.trim_end_matches(".safetensors");
+        for (options, most) in [(bf16, 0.8), (f16, 5e-3)] {
+            let plan = Plan::new(&graph, options).unwrap();
+            for (photo, isa) in PHOTOS.iter().flat_map(|photo| Isa::available().map(move |isa| (photo, isa)))
+            {
+                let input = npy(&data.join(format!("inputs/{photo}_{resolution}_pm1.f32.npy")));
+                let expected = npy(&data.join(format!("expected/{model}/{photo}.logits.npy")));
+                let mut interpreter =
+                    Interpreter::new(plan.clone(), &tensors, Kernels::new(isa).unwrap()).unwrap();
+                let found = interpreter.run(Image::Tensor(&input)).unwrap();
+                let off = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(off < most, "{model}, {photo}, {isa}: off by {off}");
+                assert_eq!(best(found), best(&expected), "{model}, {photo}, {isa}");
             }
         }
     }

@@ -88,7 +88,8 @@ fn a_cat_stays_a_cat() {
 
 #[test]
 fn half_the_bytes() {
-    let sizes = [Exact::WEIGHT_BYTES, Shorter::WEIGHT_BYTES, Longer::WEIGHT_BYTES, Half::WEIGHT_BYTES];
+    // In a small network the classifier has most of the weights.
+    let sizes = [Exact::WEIGHT_BYTES, Longer::WEIGHT_BYTES, Shorter::WEIGHT_BYTES, Half::WEIGHT_BYTES];
     assert!(sizes.is_sorted_by(|a, b| a > b), "{sizes:?}");
     // What is left in 32 bits: the first convolution, depthwise kernels, biases.
     assert!(Half::WEIGHT_BYTES < Exact::WEIGHT_BYTES * 55 / 100, "{sizes:?}");

@@ -3,8 +3,8 @@
 //! ```text
 //! tmm0 tmm1     16 pixels x 16 outputs each, f32, two by two     <- bias
 //! tmm2 tmm3
-//! tmm4 tmm5     16 pixels x 16 inputs, bf16: as the scratch strip has them
-//! tmm6 tmm7     8 pairs of inputs x 16 outputs: as panels have them
+//! tmm4 tmm5     16 pixels x 32 inputs, bf16: as the scratch strip has them
+//! tmm6 tmm7     16 pairs of inputs x 16 outputs: as panels have them
 //! ```
 //!
 //! The layouts of strip and panels are those of all other sets. Runs of pixels are cut into tiles of one height, the last of
@@ -15,7 +15,7 @@
 
 use core::arch::asm;
 
-use super::{Columns, Part, Rows};
+use super::{Columns, Part, Rows, strip};
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Order, PANEL, Section, padded, panel_width};
 use crate::simd::Simd;
 
@@ -76,7 +76,7 @@ macro_rules! store {
     };
 }
 
-/// Rows and panels of the output; row `part.from` is made of row 0 of the input, a plane of bf16s whose offset counts those.
+/// Rows and panels of the output; row `part.from` is made of row 0 of the input, a strip whose offset counts bf16s.
 ///
 /// # Safety
 ///
@@ -126,9 +126,13 @@ struct Group {
 }
 
 impl Job<'_> {
-    /// Inputs that are multiplied at once: the widths of all blocks are multiples.
+    /// Inputs that are multiplied at once: the widths of all groups are multiples.
     fn step(&self) -> usize {
-        if self.input.padded().is_multiple_of(BLOCK) { BLOCK } else { HALF_BLOCK }
+        match strip::group(self.input.channels) {
+            BLOCK if self.input.padded().is_multiple_of(BLOCK) => BLOCK,
+            BLOCK => HALF_BLOCK,
+            both => both,
+        }
     }
 
     /// The height of all tiles: least where they are as many as they must be.
@@ -241,10 +245,10 @@ impl Job<'_> {
                 load!("tmm3", bias.add(BLOCK), 0usize);
             }
             let right = width * size_of::<f32>();
-            for block in 0..self.input.blocks() {
-                let lanes = self.input.block_width(block);
+            for block in (0..self.input.blocks()).step_by(strip::group(self.input.channels) / BLOCK) {
+                let (start, lanes) = strip::place(self.input, y - self.from, block);
                 let left = 2 * lanes;
-                let pixels = self.arena.cast::<u16>().add(self.input.at(y - self.from, block));
+                let pixels = self.arena.cast::<u16>().add(start);
                 for lane in (0..lanes).step_by(step) {
                     load!("tmm4", pixels.add(x[0] * lanes + lane), left);
                     load!("tmm6", weights, right);

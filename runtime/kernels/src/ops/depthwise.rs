@@ -4,7 +4,7 @@
 //! zero vectors, rows over the top or bottom are skipped: there is no halo in memory.
 
 use super::tile::Heights;
-use super::{Part, Rows};
+use super::{Part, Rows, strip};
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Section, Window};
 use crate::narrow::Bf16;
 use crate::simd::Simd;
@@ -17,6 +17,9 @@ pub(crate) trait Number: Copy {
     ///
     /// As all of [`Simd`].
     unsafe fn store<S: Simd>(to: *mut Self, value: S::V);
+
+    /// Where the first pixel of a row of a channel block is written, and how far it is to the next one.
+    fn place(output: &Map, y: usize, block: usize) -> (usize, usize);
 }
 
 impl Number for f32 {
@@ -25,6 +28,10 @@ impl Number for f32 {
         // SAFETY: passed on; so below.
         unsafe { S::store(to, value) }
     }
+    #[inline(always)]
+    fn place(output: &Map, y: usize, block: usize) -> (usize, usize) {
+        (output.at(y, block), output.block_width(block))
+    }
 }
 
 impl Number for Bf16 {
@@ -32,6 +39,10 @@ impl Number for Bf16 {
     unsafe fn store<S: Simd>(to: *mut Bf16, value: S::V) {
         // SAFETY: passed on.
         unsafe { S::store_bf16(to, value) }
+    }
+    #[inline(always)]
+    fn place(output: &Map, y: usize, block: usize) -> (usize, usize) {
+        strip::place(output, y, block)
     }
 }
 
@@ -142,6 +153,8 @@ struct Row<N> {
     /// The first column of the window, border included, in three input rows; null where the row is over the border.
     inputs: [*const f32; 3],
     out: *mut N,
+    /// From one pixel of the output to the next.
+    step: usize,
     /// The first lane of the block.
     lane: usize,
 }
@@ -199,8 +212,8 @@ impl<N: Number> Job<'_, N> {
             let at = self.input.at(row - window.top, self.block) + lane;
             self.arena.wrapping_add(at).wrapping_sub(window.left * width)
         });
-        let out = self.out.wrapping_add(self.output.at(y - self.to, self.block) + lane);
-        Row { inputs, out, lane }
+        let (start, step) = N::place(self.output, y - self.to, self.block);
+        Row { inputs, out: self.out.wrapping_add(start + lane), step, lane }
     }
 
     /// T pixels from pixel `x` on.
@@ -243,7 +256,7 @@ impl<N: Number> Job<'_, N> {
             }
             let (low, high) = (S::splat(self.bounds[0]), S::splat(self.bounds[1]));
             for (i, acc) in acc.into_iter().enumerate() {
-                N::store::<S>(row.out.add((x + i) * WIDTH), S::min(S::max(acc, low), high));
+                N::store::<S>(row.out.add((x + i) * row.step), S::min(S::max(acc, low), high));
             }
         }
     }

@@ -16,6 +16,7 @@ pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod softmax;
 pub(crate) mod stem;
+pub(crate) mod strip;
 pub(crate) mod tile;
 
 /// Output rows.

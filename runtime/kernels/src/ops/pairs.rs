@@ -3,17 +3,14 @@
 //! Two consecutive channels of a pixel are one word, and so are the two weights that go with them: the product has half as
 //! many inputs as that of `f32`s, and is computed tile by tile in the same way, but that a multiply-add takes pairs.
 
-use super::Part;
 use super::tile::{Acc, Left, Panel, Product};
-use crate::layout::{BLOCK, Map, padded};
+use super::{Part, Rows, strip};
+use crate::layout::{BLOCK, Map, Order, padded};
 use crate::simd::Simd;
 
-/// Words of a pixel in a full channel block.
-const WORDS: usize = BLOCK / 2;
-
-/// Pixels of a plane of bf16s: full channel blocks, then what is left of the channels.
+/// Pixels of a strip: groups of WORDS pairs of channels, then what is left of the channels.
 #[derive(Clone, Copy)]
-struct Pairs {
+struct Pairs<const WORDS: usize> {
     first: *const f32,
     stride: usize,
     full: usize,
@@ -22,19 +19,19 @@ struct Pairs {
     tail_inputs: usize,
 }
 
-impl Left for Pairs {
+impl<const WORDS: usize> Left for Pairs<WORDS> {
     #[inline(always)]
     unsafe fn multiply<S: Simd, const MR: usize, const NV: usize>(
         self,
         mut panel: Panel,
         mut acc: Acc<S, MR, NV>,
     ) -> Acc<S, MR, NV> {
-        let mut block = self.first;
-        // SAFETY: `full` blocks are `stride` apart, the tail is where it is said to be.
+        let mut group = self.first;
+        // SAFETY: `full` groups are `stride` apart, the tail is where it is said to be.
         unsafe {
             for _ in 0..self.full {
-                acc = multiply_run::<S, MR, NV>(block, WORDS, WORDS, &mut panel, acc);
-                block = block.wrapping_add(self.stride);
+                acc = multiply_run::<S, MR, NV>(group, WORDS, WORDS, &mut panel, acc);
+                group = group.wrapping_add(self.stride);
             }
             if self.tail_inputs > 0 {
                 acc =
@@ -101,7 +98,7 @@ unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
     acc
 }
 
-/// Rows and panels of the output; row `part.from` is made of row 0 of the input, a plane of bf16s whose offset counts those.
+/// Rows and panels of the output; row `part.from` is made of row 0 of the input, a strip whose offset counts bf16s.
 ///
 /// # Safety
 ///
@@ -114,25 +111,41 @@ pub(crate) unsafe fn pointwise<S: Simd>(
     section: *const f32,
     arena: *mut f32,
 ) {
-    let Part { from, rows, columns: panels } = part;
     let inputs = padded(input.channels) / 2;
     let product = Product { section, inputs, look_ahead: false, output, arena };
+    // Planes go on from row to row.
+    let (rows, pixels) = match output.order {
+        Order::Plane => (part.rows.start..part.rows.start + 1, part.rows.len() * input.width),
+        Order::Rows { .. } => (part.rows.clone(), input.width),
+    };
+    // SAFETY: rows of both maps are inside the arena.
+    unsafe {
+        match strip::group(input.channels) {
+            BLOCK => run::<S, { BLOCK / 2 }>(product, input, part, &rows, pixels),
+            _ => run::<S, BLOCK>(product, input, part, &rows, pixels),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn run<S: Simd, const WORDS: usize>(
+    product: Product<'_>,
+    input: &Map,
+    part: Part,
+    rows: &Rows,
+    pixels: usize,
+) {
     let last = input.blocks() - 1;
-    let left = |y: usize| Pairs {
-        first: arena.wrapping_add(input.at(y - from, 0) / 2),
-        stride: input.block_stride() / 2,
-        full: input.channels / BLOCK,
-        tail: arena.wrapping_add(input.at(y - from, last) / 2),
+    // A word is a pair.
+    let word = |(start, _): (usize, usize)| product.arena.cast_const().wrapping_add(start / 2);
+    let left = |y: usize| Pairs::<WORDS> {
+        first: word(strip::place(input, y - part.from, 0)),
+        stride: input.height * input.width * WORDS,
+        full: input.channels / (2 * WORDS),
+        tail: word(strip::place(input, y - part.from, last)),
         tail_width: input.block_width(last) / 2,
         tail_inputs: (input.channels % BLOCK).div_ceil(2),
     };
-    // SAFETY: rows of both maps are inside the arena; planes go on from row to row.
-    unsafe {
-        if output.order == crate::layout::Order::Plane {
-            let pixels = rows.len() * input.width;
-            product.run::<S, _>(&(rows.start..rows.start + 1), &panels, pixels, left);
-        } else {
-            product.run::<S, _>(&rows, &panels, input.width, left);
-        }
-    }
+    // SAFETY: passed on.
+    unsafe { product.run::<S, _>(rows, &part.columns, pixels, left) }
 }
