@@ -56,11 +56,18 @@ intrinsics!(Avx512Bf16, __m512, half Avx2, lanes 16, tile 14, column 14,
     #[inline(always)]
     unsafe fn dot(a: __m512, b: __m512, c: __m512) -> __m512 {
         // SAFETY: the caller has the instruction set, by the contract of Simd; the types are bits.
-        unsafe { _mm512_dpbf16_ps(c, core::mem::transmute(a), core::mem::transmute(b)) }
+        unsafe {
+            let a = core::mem::transmute::<__m512, __m512bh>(a);
+            let b = core::mem::transmute::<__m512, __m512bh>(b);
+            _mm512_dpbf16_ps(c, a, b)
+        }
     }
     #[inline(always)]
     unsafe fn store_bf16(to: *mut Bf16, value: __m512) {
         // SAFETY: as in dot; LANES values are there to be written.
-        unsafe { _mm256_storeu_si256(to.cast(), core::mem::transmute(_mm512_cvtneps_pbh(value))) }
+        unsafe {
+            let halves = core::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(value));
+            _mm256_storeu_si256(to.cast(), halves);
+        }
     }
 );
