@@ -278,7 +278,7 @@ impl core::fmt::Debug for Team {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_family = "wasm")))]
 mod tests {
     use super::*;
     use std::time::Duration;

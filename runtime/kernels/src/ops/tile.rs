@@ -76,7 +76,32 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
     panel: &mut Panel,
     mut acc: Acc<S, MR, NV>,
 ) -> Acc<S, MR, NV> {
-    for k in 0..len {
+    let mut done = 0;
+    if const { S::BY_LANE } {
+        // An unknown length keeps the loop: unrolled, LLVM brings all of its loads forward, and spills.
+        let len = core::hint::black_box(len);
+        while done + 4 <= len {
+            // SAFETY: every pixel has 4 more inputs, which no vector of such a set is wider than.
+            let x: [S::V; MR] = core::array::from_fn(|i| unsafe { S::load(left.add(i * step + done)) });
+            macro_rules! lanes {
+                ($($lane:literal)*) => {$(
+                    // SAFETY: the panel has a row for each input, with NV vectors.
+                    unsafe {
+                        for v in 0..NV {
+                            let w = S::load(panel.next.add(v * S::LANES));
+                            for (x, acc) in x.iter().zip(&mut acc) {
+                                acc[v] = S::fma_lane::<$lane>(*x, w, acc[v]);
+                            }
+                        }
+                        panel.next = panel.next.add(panel.width);
+                    }
+                )*};
+            }
+            lanes!(0 1 2 3);
+            done += 4;
+        }
+    }
+    for k in done..len {
         // SAFETY: row k of the panel has NV vectors, and pixel i an input k, by this function's contract.
         unsafe {
             let w: [S::V; NV] = core::array::from_fn(|v| S::load(panel.next.add(v * S::LANES)));
