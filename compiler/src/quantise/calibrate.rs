@@ -56,7 +56,7 @@ impl Quantiser<'_> {
         let mut report = Report::new();
         if let Some(value) = values.iter().find(|value| value.data.iter().any(|x| !x.is_finite())) {
             let what = format!("`{}` computes numbers that are not finite", value.name);
-            report.push(Complaint::new(what).help("look at its weights: variances of 0, values beyond f32"));
+            report.push(Complaint::new(what).help("its weights are too large for floats of 32 bits"));
         }
         report.into_result(Calibration(values.iter().map(|value| Range::of(&value.data)).collect()))
     }

@@ -4,10 +4,8 @@
 //! has switched off have kernels near 0, or huge ones behind inputs that are always 0; neither kind may make a factor that
 //! 31 bits do not hold, or a bias that 32 bits do not.
 
-use super::{Calibration, Deviation, Quantiser, Range};
-use crate::error::{Complaint, Report, Result};
-use crate::ir::Op;
-use crate::pack::{self, Folded};
+use super::{Calibration, Deviation, Quantiser, Range, channel};
+use crate::pack::Folded;
 use crate::weights::{Affine, Integers};
 
 /// Least and greatest byte of a map.
@@ -18,9 +16,9 @@ const KERNEL: f64 = 127.0;
 const LEAST_SPAN: f64 = 1e-6;
 /// The least scale of a kernel, for channels that are 0 throughout.
 const LEAST_SCALE: f64 = 1e-12;
-/// The greatest factor. Beyond it the least step of kernel and input moves the output by more than one step: nothing is won by
-/// finer kernels, and biases would be coarser than the output.
-const GREATEST_FACTOR: f64 = 1.0;
+/// The greatest factor: kernels beyond it are clipped. There the least step of kernel and input moves the output from one end
+/// of its bytes to the other; and what computes with integers takes factors up to 256.
+const GREATEST_FACTOR: f64 = 255.0;
 
 /// A network of bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,35 +63,19 @@ impl Network {
 
 impl Quantiser<'_> {
     /// The network of bytes, for maps of these ranges.
-    ///
-    /// # Errors
-    ///
-    /// Every layer whose weights, folded, are not finite.
-    pub fn network(&self, calibration: &Calibration) -> Result<Network> {
-        let mut report = Report::new();
+    pub fn network(&self, calibration: &Calibration) -> Network {
         let mut network = Network { maps: Vec::new(), layers: Vec::new() };
         let mut input = self.input;
-        for (id, &range) in self.graph.ids().zip(calibration.ranges()) {
+        for ((id, folded), &range) in self.graph.ids().zip(&self.folded).zip(calibration.ranges()) {
             let node = self.graph.node(id);
-            let (params, affine) = match &node.op {
-                Op::Conv(conv) | Op::Depthwise(conv) | Op::Pointwise(conv) => {
-                    (Some(&conv.params), affine(range))
-                }
-                Op::FullyConnected(params) => (Some(params), affine(range)),
-                // The input has its own, and the pool that of what it pools: it adds bytes up.
-                _ => (None, input),
-            };
-            let folded = params.and_then(|params| report.absorb(pack::folded(params, self.tensors)));
-            if let Some(Err(complaint)) = folded.as_ref().map(|folded| finite(&node.name, folded)) {
-                report.push(complaint);
-                continue;
-            }
-            let (layer, kernel) = folded.map(|folded| layer(&folded, input, affine)).unzip();
+            // The input has its own scale, and the pool that of what it pools: it adds bytes up.
+            let affine = if folded.is_some() { affine(range) } else { input };
+            let (layer, kernel) = folded.as_ref().map(|folded| layer(folded, input, affine)).unzip();
             network.maps.push(Map { name: node.name.clone(), op: node.op.name(), range, affine, kernel });
             network.layers.push(layer);
             input = affine;
         }
-        report.into_result(network)
+        network
     }
 }
 
@@ -106,18 +88,6 @@ pub(super) fn affine(range: Range) -> Affine {
     Affine { scale, zero }
 }
 
-fn finite(name: &str, folded: &Folded) -> std::result::Result<(), Complaint> {
-    let channels = folded.bias.len();
-    let sound = |c: usize| folded.channel(c).chain([folded.bias[c]]).all(f32::is_finite);
-    match (0..channels).find(|&c| !sound(c)) {
-        None => Ok(()),
-        Some(c) => Err(Complaint::new(format!(
-            "channel {c} of `{name}` is not finite once its batch normalisation is folded in"
-        ))
-        .help("its variance is 0, or its scale beyond f32")),
-    }
-}
-
 /// A layer's bytes, and how far its kernel is from its floats.
 fn layer(folded: &Folded, input: Affine, output: Affine) -> (Layer, Deviation) {
     let channels = folded.bias.len();
@@ -126,7 +96,7 @@ fn layer(folded: &Folded, input: Affine, output: Affine) -> (Layer, Deviation) {
     let products = (folded.kernel.len() / channels) as i64 * 255 * KERNEL as i64;
     let most = (i64::from(i32::MAX) - products).max(1 << 24) as f64;
     let scale = |c: usize| {
-        let greatest = folded.channel(c).fold(0.0, |greatest: f32, w| greatest.max(w.abs()));
+        let greatest = channel(folded, c).fold(0.0, |greatest: f32, w| greatest.max(w.abs()));
         let bias = f64::from(folded.bias[c].abs());
         let scale = (f64::from(greatest) / KERNEL).max(bias / (from * most)).max(LEAST_SCALE);
         scale.min(GREATEST_FACTOR * to / from) as f32
@@ -145,9 +115,67 @@ fn layer(folded: &Folded, input: Affine, output: Affine) -> (Layer, Deviation) {
     (Layer { kernel, scales, bias }, deviation)
 }
 
-impl Folded {
-    /// The weights of an output channel, which is the innermost extent of every kernel.
-    fn channel(&self, c: usize) -> impl Iterator<Item = f32> + '_ {
-        self.kernel.iter().copied().skip(c).step_by(self.bias.len())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_hold_their_range_and_0() {
+        for (low, high, scale, zero) in [
+            (0.0, 6.0, 6.0 / 255.0, -128),
+            (-1.0, 1.0, 2.0 / 255.0, -1),
+            (-2.55, 0.0, 0.01, 127),
+            // 0 is always among them.
+            (1.0, 5.1, 0.02, -128),
+            (-5.1, -1.0, 0.02, 127),
+            (-1.0, 1.54, 2.54 / 255.0, -28),
+            // Always the same.
+            (0.0, 0.0, 1e-6 / 255.0, -128),
+            (-1e-30, 1e-30, 1e-6 / 255.0, -128),
+        ] {
+            let found = affine(Range { low, high });
+            assert!((found.scale - scale).abs() <= scale * 1e-6, "{low}..{high}: {found:?}");
+            assert_eq!(found.zero, zero, "{low}..{high}");
+        }
+    }
+
+    /// One channel of one weight and a bias; both maps have scale 0.02 and so does a middling kernel.
+    #[test]
+    fn scales_leave_room_for_biases_and_factors() {
+        let map = Affine { scale: 0.02, zero: -128 };
+        // Weight, bias, their bytes and units, and the kernel's scale.
+        for (weight, bias, byte, units, scale) in [
+            (2.54, 0.0, 127, 0, 0.02),
+            (-2.54, 1.0, -127, 2500, 0.02),
+            // Dead.
+            (0.0, 0.0, 0, 0, 1e-12),
+            (1e-30, 0.0, 0, 0, 1e-12),
+            // The scale is what the bias needs, though the weight gets lost.
+            (0.0, 3.0, 0, i32::MAX - 127 * 255, 3.0 / 0.02 / 2_147_451_262.0),
+            (-1e-20, -3.0, 0, 127 * 255 - i32::MAX, 3.0 / 0.02 / 2_147_451_262.0),
+            // The factor is 255 at most: clipped.
+            (1e20, 0.0, 127, 0, 255.0),
+            (-1e20, 5.1, -127, 1, 255.0),
+            (1e20, 1e30, 127, i32::MAX - 127 * 255, 255.0),
+        ] {
+            let folded = Folded { kernel: vec![weight], bias: vec![bias] };
+            let (layer, _) = layer(&folded, map, map);
+            assert_eq!(layer.kernel, [byte], "{weight}, {bias}");
+            let off = i64::from(layer.bias[0]) - i64::from(units);
+            // A scale is an f32, which has 24 bits.
+            assert!(off.abs() <= i64::from(units).abs() >> 22, "{weight}, {bias}: {} units", layer.bias[0]);
+            let found = layer.scales[0];
+            assert!((found - scale).abs() <= scale * 1e-6, "{weight}, {bias}: scale {found}");
+        }
+    }
+
+    #[test]
+    fn channels_have_scales_of_their_own() {
+        let folded = Folded { kernel: vec![1.27, 0.05, -0.64, -12.7], bias: vec![0.0, 1.0] };
+        let one = Affine { scale: 1.0, zero: 0 };
+        let (layer, deviation) = layer(&folded, one, one);
+        assert_eq!(layer.kernel, [127, 1, -64, -127]);
+        assert_eq!(layer.bias, [0, 10]);
+        assert!((deviation.rms() - 0.025).abs() < 1e-4, "half of 0.1 off, one of four: {}", deviation.rms());
     }
 }

@@ -1,9 +1,8 @@
 //! Comparison: the network of bytes against that of floats, map by map, on a photo.
 
-use super::Quantiser;
+use super::{Quantiser, params};
 use crate::error::{Complaint, Result};
 use crate::interpret::{QuantisedReference, Reference};
-use crate::ir::Op;
 use crate::quantised::Quantised;
 use crate::weights::Weights;
 
@@ -78,13 +77,9 @@ impl Quantiser<'_> {
         let mut affine = self.input;
         let mut maps = Vec::with_capacity(bytes.len());
         for (id, (floats, bytes)) in self.graph.ids().zip(floats.iter().zip(&bytes)) {
-            affine = match &self.graph.node(id).op {
-                Op::Conv(conv) | Op::Depthwise(conv) | Op::Pointwise(conv) => {
-                    quantised.layer(&conv.params.layer)?.output
-                }
-                Op::FullyConnected(params) => quantised.layer(&params.layer)?.output,
-                _ => affine,
-            };
+            if let Some(params) = params(&self.graph.node(id).op) {
+                affine = quantised.layer(&params.layer)?.output;
+            }
             let numbers = bytes.data.iter().map(|&byte| affine.number(byte));
             maps.push(Deviation::between(&floats.data, numbers));
         }
@@ -98,4 +93,29 @@ impl Quantiser<'_> {
 fn best<T>(scores: &[T], compare: impl Fn(&T, &T) -> std::cmp::Ordering) -> usize {
     let best = scores.iter().enumerate().rev().max_by(|a, b| compare(a.1, b.1));
     best.map_or(0, |(class, _)| class)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_is_measured() {
+        let deviation = Deviation::between(&[3.0, -4.0], [3.0, -4.5].into_iter());
+        assert!((deviation.decibels().unwrap() - 20.0).abs() < 1e-9, "25 to 0.25");
+        assert!((deviation.rms() - 0.125f64.sqrt()).abs() < 1e-9);
+        let twice = deviation.with(deviation);
+        assert_eq!((twice.decibels(), twice.rms()), (deviation.decibels(), deviation.rms()));
+        for same in [&[][..], &[0.0], &[1.0]] {
+            let deviation = Deviation::between(same, same.iter().copied());
+            assert_eq!((deviation.decibels(), deviation.rms()), (None, 0.0), "{same:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_the_best() {
+        assert_eq!(best(&[1i16, 3, -2, 3], i16::cmp), 1);
+        assert_eq!(best(&[-1.0, -0.5], f32::total_cmp), 1);
+        assert_eq!(best(&[], i16::cmp), 0);
+    }
 }

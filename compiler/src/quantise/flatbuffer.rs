@@ -212,3 +212,28 @@ impl File {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_are_aligned() {
+        for lengths in [[1, 16, 64], [3, 40, 7], [256, 5, 12]] {
+            let mut file = File::new();
+            let data = lengths.map(|len| vec![len as u8 + 100; len]);
+            let tensors = data
+                .each_ref()
+                .map(|data| file.constant("constant", &[data.len() as i32], Type::I8, data, None));
+            let map = file.map("a map of some name", &[1], Affine { scale: 1.0, zero: 0 });
+            let bytes = file.finish("graph", map, tensors[2]);
+            assert_eq!(&bytes[4..8], b"TFL3");
+            for data in data {
+                let mut prefixed = (data.len() as u32).to_le_bytes().to_vec();
+                prefixed.extend(data);
+                let at = bytes.windows(prefixed.len()).position(|window| window == prefixed);
+                assert_eq!(at.map(|at| (at + 4) % ALIGNMENT), Some(0), "{lengths:?}");
+            }
+        }
+    }
+}

@@ -20,8 +20,8 @@ use mobilenet_kernels::image::Normalise;
 use crate::compile::Compiled;
 use crate::error::{Complaint, Report, Result};
 use crate::family::{Activation, Family};
-use crate::ir::{Graph, Node, Op};
-use crate::pack::Tensors;
+use crate::ir::{Graph, Node, Op, Params};
+use crate::pack::{self, Folded, Tensors};
 use crate::passes;
 use crate::weights::Affine;
 
@@ -35,6 +35,8 @@ pub struct Quantiser<'c> {
     /// Each node's operand is the one before it: specs are lists of layers.
     graph: Graph,
     tensors: &'c Tensors,
+    /// Kernel and bias of each node that has them.
+    folded: Vec<Option<Folded>>,
     normalise: Normalise,
     input: Affine,
     softmax: bool,
@@ -47,7 +49,7 @@ impl<'c> Quantiser<'c> {
     ///
     /// # Errors
     ///
-    /// It has no weights, or those of integers; or does what the integer operators do not.
+    /// It has no weights, or those of integers, or such as are not finite; or does what the integer operators do not.
     pub fn new(compiled: &'c Compiled) -> Result<Quantiser<'c>> {
         if compiled.quantised.is_some() {
             let what = "the weights are those of a quantised network already";
@@ -62,13 +64,22 @@ impl<'c> Quantiser<'c> {
         passes::run(&mut graph, Some("fuse-activation"), |_, _, _| ())?;
 
         let mut report = Report::new();
-        graph.ids().filter_map(|id| unfit(graph.node(id))).for_each(|complaint| report.push(complaint));
+        let mut folded = Vec::with_capacity(graph.len());
+        for node in graph.ids().map(|id| graph.node(id)) {
+            unfit(node).into_iter().for_each(|complaint| report.push(complaint));
+            let params = params(&node.op);
+            let params = params.and_then(|params| report.absorb(pack::folded(params, tensors)));
+            let channel = params.as_ref().and_then(infinite);
+            channel.into_iter().for_each(|channel| report.push(not_finite(&node.name, channel)));
+            folded.push(params);
+        }
         let preprocess = &compiled.settings.family.preprocess;
         let input = report.absorb(of_pixels(&preprocess.normalise, compiled.plan.input[2]));
         report.into_result(())?;
         Ok(Quantiser {
             graph,
             tensors,
+            folded,
             normalise: preprocess.normalise,
             input: input.unwrap_or(Affine { scale: 1.0, zero: 0 }),
             softmax,
@@ -91,6 +102,32 @@ impl<'c> Quantiser<'c> {
         let Normalise { scale, offset } = &self.normalise;
         pixels.iter().map(|&byte| f32::from(byte) * scale[0] + offset[0]).collect()
     }
+}
+
+/// The parameters of a node that has a kernel.
+fn params(op: &Op) -> Option<&Params> {
+    match op {
+        Op::Conv(conv) | Op::Depthwise(conv) | Op::Pointwise(conv) => Some(&conv.params),
+        Op::FullyConnected(params) => Some(params),
+        _ => None,
+    }
+}
+
+/// The weights of an output channel, which is the innermost extent of every kernel.
+fn channel(folded: &Folded, channel: usize) -> impl Iterator<Item = f32> + '_ {
+    folded.kernel.iter().copied().skip(channel).step_by(folded.bias.len())
+}
+
+/// The first channel whose weights, folded, are not all finite.
+fn infinite(folded: &Folded) -> Option<usize> {
+    let finite = |c: usize| channel(folded, c).chain([folded.bias[c]]).all(f32::is_finite);
+    (0..folded.bias.len()).find(|&c| !finite(c))
+}
+
+fn not_finite(name: &str, channel: usize) -> Complaint {
+    let what =
+        format!("channel {channel} of `{name}` is not finite once its batch normalisation is folded in");
+    Complaint::new(what).help("its variance is 0, or its scale beyond f32")
 }
 
 /// Why there is no integer operator that does what a node does.

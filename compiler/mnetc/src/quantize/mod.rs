@@ -53,12 +53,13 @@ pub(crate) fn quantize(args: &QuantizeArgs) -> Result<(), Failure> {
     }
     let Some(ranges) = ranges else { return Err(Failure::input(skipped.join("\nmnetc: "))) };
 
-    let network = quantiser.network(&ranges)?;
+    let network = quantiser.network(&ranges);
     let file = quantiser.file(&network);
     // What is compared is the file, read as anyone reads it.
     let name = output.display().to_string();
-    let written = weights::read(&file, &name)?;
-    let quantised = quantiser.bind(&written)?;
+    let unread = |report| Failure::input(format!("no .tflite that can be read here comes of it: {report}"));
+    let written = weights::read(&file, &name).map_err(unread)?;
+    let quantised = quantiser.bind(&written).map_err(unread)?;
     let bar = progress::bar(pixels.len(), "photos: comparing", args.json);
     let compared =
         side_by_side(&pixels, threads, &bar, |pixels: &Vec<u8>| quantiser.compare(&quantised, pixels))?;
