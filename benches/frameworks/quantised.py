@@ -34,24 +34,27 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     shared = REPOSITORY / "../shared/data"
     data = shared if shared.is_dir() else REPOSITORY / "testdata"
-    parser.add_argument("--data", type=Path, default=data, help="folder of models, photos and inputs (default: %(default)s)")
-    parser.add_argument("--mnetc", type=Path, default=REPOSITORY / "target/release/mnetc", help="the executable (default: %(default)s)")
+    parser.add_argument("--data", type=Path, default=data, help="models, photos and inputs (default: %(default)s)")
+    mnetc = REPOSITORY / "target/release/mnetc"
+    parser.add_argument("--mnetc", type=Path, default=mnetc, help="the executable (default: %(default)s)")
     parser.add_argument("--only", default="", help="only models whose name contains this")
     arguments = parser.parse_args()
     if not arguments.mnetc.is_file():
         parser.error(f"no executable {arguments.mnetc}; cargo build --release -p mnetc makes it")
 
-    faults = 0
-    runs = 0
-    print("| model | photo | scores that differ | outputs that differ | best class, floats | bytes |\n|---|---|---|---|---|---|")
+    faults = runs = agreeing = 0
+    print("| model | photo | scores that differ | outputs that differ | best class, floats | bytes |")
+    print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
         for model in models(arguments.data / "models", Path(scratch)):
             if arguments.only not in model.name:
                 continue
-            for row, differing in compare(arguments, model, Path(scratch)):
+            for row, differing, agrees in compare(arguments, model, Path(scratch)):
                 print(row, flush=True)
                 runs += 1
                 faults += differing
+                agreeing += agrees
+    print(f"{runs} runs, {faults} bytes that differ; the best class is that of the floats in {agreeing}", file=sys.stderr)
     sys.exit(1 if faults or not runs else 0)
 
 
@@ -114,7 +117,7 @@ def dead(tensors):
 
 
 def compare(arguments, model, scratch):
-    """A row of the table, and how many bytes differ, for each input of the model's size."""
+    """For each input of the model's size: a row of the table, how many bytes differ, whether the best classes agree."""
     quantised = scratch / "quantised.tflite"
     rho = ["--rho", str(model.resolution)]
     photos = arguments.data / "photos"
@@ -136,8 +139,9 @@ def compare(arguments, model, scratch):
         scores, output = ours(quantised, "--logits"), ours(quantised)
         floats = ours(model.weights, "--logits", *rho)
         differing = [np.count_nonzero(a != b) for a, b in zip((scores, output), theirs, strict=True)]
-        best = f"{floats.argmax()} | {scores.argmax()}"
-        yield f"| {model.name} | {name} | {differing[0]} of {scores.size} | {differing[1]} of {output.size} | {best} |", sum(differing)
+        best = [floats.argmax(), scores.argmax()]
+        cells = [model.name, name, f"{differing[0]} of {scores.size}", f"{differing[1]} of {output.size}", *best]
+        yield f"| {' | '.join(map(str, cells))} |", sum(differing), best[0] == best[1]
 
 
 def inputs(folder, resolution, scratch):
