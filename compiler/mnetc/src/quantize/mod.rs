@@ -16,16 +16,19 @@ use crate::{Failure, progress};
 use photos::side_by_side;
 use report::Report;
 
+/// What the photos of a folder show.
+struct Shown {
+    /// The photos as the model sees them.
+    pixels: Vec<Vec<u8>>,
+    ranges: Calibration,
+    /// Photos that could not be read, and why.
+    skipped: Vec<String>,
+}
+
 /// Quantises a model.
 pub(crate) fn quantize(args: &QuantizeArgs) -> Result<(), Failure> {
     let (output, overrides) = (args.output.as_path(), &args.model.overrides);
-    if output.extension().is_none_or(|extension| extension != "tflite") {
-        return Err(Failure::usage(format!("{}: the quantised model is a file F.tflite", output.display())));
-    }
-    if overrides.weights.is_none() {
-        return Err(Failure::usage("quantize needs --weights FILE"));
-    }
-    folder_of(output)?;
+    check(output, overrides.weights.as_deref())?;
     let paths = photos::list(&args.calibrate)?;
     let weights = overrides.open_weights()?;
     let compiled = compile(&overrides.request(args.model.model.as_deref(), weights.as_ref()))?;
@@ -34,24 +37,13 @@ pub(crate) fn quantize(args: &QuantizeArgs) -> Result<(), Failure> {
     let threads = threads.unwrap_or(NonZeroUsize::MIN);
 
     let bar = progress::bar(paths.len(), "photos: calibrating", args.json);
-    let calibrate = |path: &PathBuf| {
+    let shown = side_by_side(&paths, threads, &bar, |path: &PathBuf| {
         let pixels = photos::read(path, &compiled)?;
-        let calibration = quantiser.calibrate(&pixels)?;
-        Ok::<_, Failure>((pixels, calibration))
-    };
-    let calibrated = side_by_side(&paths, threads, &bar, calibrate)?;
+        let ranges = quantiser.calibrate(&pixels)?;
+        Ok((pixels, ranges))
+    });
     bar.finish_and_clear();
-    let (mut pixels, mut ranges, mut skipped) = (Vec::new(), None::<Calibration>, Vec::new());
-    for calibrated in calibrated {
-        match calibrated {
-            Ok((photo, shown)) => {
-                pixels.push(photo);
-                ranges = Some(ranges.map_or(shown.clone(), |ranges| ranges.merged(&shown)));
-            }
-            Err(failure) => skipped.push(failure.message),
-        }
-    }
-    let Some(ranges) = ranges else { return Err(Failure::input(skipped.join("\nmnetc: "))) };
+    let Shown { pixels, ranges, skipped } = together(shown?)?;
 
     let network = quantiser.network(&ranges);
     let file = quantiser.file(&network);
@@ -61,16 +53,55 @@ pub(crate) fn quantize(args: &QuantizeArgs) -> Result<(), Failure> {
     let written = weights::read(&file, &name).map_err(unread)?;
     let quantised = quantiser.bind(&written).map_err(unread)?;
     let bar = progress::bar(pixels.len(), "photos: comparing", args.json);
-    let compared =
-        side_by_side(&pixels, threads, &bar, |pixels: &Vec<u8>| quantiser.compare(&quantised, pixels))?;
+    let compare = |pixels: &Vec<u8>| quantiser.compare(&quantised, pixels);
+    let compared = side_by_side(&pixels, threads, &bar, compare);
     bar.finish_and_clear();
-    let compared = compared.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let compared = compared?.into_iter().collect::<Result<Vec<_>, _>>()?;
 
     write_file(output, &file)?;
     skipped.iter().for_each(|message| eprintln!("mnetc: left out: {message}"));
     notes(&compiled, &written, output).iter().for_each(|note| eprintln!("mnetc: note: {note}"));
     Report { model: &compiled.plan.name, output: name, bytes: file.len(), network, compared, skipped }
         .print(args.json)
+}
+
+/// Looks at the arguments before anything that lasts.
+fn check(output: &Path, weights: Option<&Path>) -> Result<(), Failure> {
+    let shown = output.display();
+    if output.extension().is_none_or(|extension| extension != "tflite") {
+        return Err(Failure::usage(format!("{shown}: the quantised model is a file F.tflite")));
+    }
+    let Some(weights) = weights else { return Err(Failure::usage("quantize needs --weights FILE")) };
+    if let (Ok(output), Ok(weights)) = (output.canonicalize(), weights.canonicalize())
+        && output == weights
+    {
+        return Err(Failure::usage(format!(
+            "{shown}: these are the weights; the quantised model goes elsewhere"
+        )));
+    }
+    folder_of(output)?;
+    Ok(())
+}
+
+/// What all photos show that could be read; one that could not does not keep the others from being used.
+fn together(photos: Vec<Result<(Vec<u8>, Calibration), Failure>>) -> Result<Shown, Failure> {
+    let (mut pixels, mut ranges, mut skipped) = (Vec::new(), None::<Calibration>, Vec::new());
+    for photo in photos {
+        match photo {
+            Ok((photo, shown)) => {
+                pixels.push(photo);
+                ranges = Some(match ranges {
+                    Some(ranges) => ranges.merged(&shown),
+                    None => shown,
+                });
+            }
+            Err(failure) => skipped.push(failure.message),
+        }
+    }
+    match ranges {
+        Some(ranges) => Ok(Shown { pixels, ranges, skipped }),
+        None => Err(Failure::input(skipped.join("\nmnetc: "))),
+    }
 }
 
 /// What the file cannot say of how photos are prepared.

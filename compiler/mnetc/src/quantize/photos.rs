@@ -51,14 +51,12 @@ pub(super) fn side_by_side<T: Sync, R: Send>(
     let next = AtomicUsize::new(0);
     let worker = || {
         let mut done = Vec::new();
-        while let Some((i, item)) = {
+        loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
-            items.get(i).map(|item| (i, item))
-        } {
+            let Some(item) = items.get(i) else { return done };
             done.push((i, work(item)));
             bar.inc(1);
         }
-        done
     };
     let mut done = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads.get().min(items.len())).map(|_| scope.spawn(worker)).collect();

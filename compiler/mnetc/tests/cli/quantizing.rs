@@ -48,6 +48,11 @@ fn the_model_runs_and_each_layer_is_shown() {
     let ran = quantize(&folder, &["--threads", "1"]);
     assert_eq!(ran.status, Some(0));
     assert!(bytes == std::fs::read(folder.path().join("q.tflite")).unwrap(), "the same bytes again");
+    // Weights are not written over.
+    let over = ["quantize", "--weights", "q.tflite", "--calibrate", "photos", "-o", "./q.tflite"];
+    let ran = folder.run(&over);
+    assert_eq!(ran.status, Some(2));
+    assert!(ran.err.contains("these are the weights"), "{}", ran.err);
     // What is quantised is not quantised again.
     let again = ["quantize", "--weights", "q.tflite", "--calibrate", "photos", "-o", "again.tflite"];
     let ran = folder.run(&again);
