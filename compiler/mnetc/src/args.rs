@@ -214,6 +214,9 @@ pub(crate) struct BenchArgs {
     /// Each layer too: time, multiply-adds a second, share of the peak, bytes touched
     #[arg(long)]
     pub(crate) layers: bool,
+    /// A drawing of what the layers of one model reach, below the peak and what memory allows
+    #[arg(long, value_name = "F.svg")]
+    pub(crate) roofline: Option<PathBuf>,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,

@@ -61,7 +61,7 @@ The table shows, for each layer, the range of its values on the photos, what a b
 pub(super) const BENCH: &str = "\
 Examples:
   mnetc bench                                              the sixteen named models
-  mnetc bench 1.0_MobileNet_baseline --layers
+  mnetc bench 1.0_MobileNet_baseline --layers --roofline roofline.svg
   mnetc bench 0.25_MobileNet_tiny --isa avx2 --engine interpreter
   mnetc bench mobilenet_v1 --alpha 0.35 --rho 96 --threads 2 --json
 
