@@ -15,7 +15,7 @@
 
 use core::arch::asm;
 
-use super::{Columns, Part, Rows, strip};
+use super::{Columns, Part, Pixels, Rows, strip};
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Order, PANEL, Section, padded, panel_width};
 use crate::simd::Simd;
 
@@ -76,7 +76,7 @@ macro_rules! store {
     };
 }
 
-/// Rows and panels of the output; row `part.from` is made of row 0 of the input, a strip whose offset counts bf16s.
+/// Rows, pixels and panels of the output; row `part.from` is made of row 0 of the input, a strip whose offset counts bf16s.
 ///
 /// # Safety
 ///
@@ -89,12 +89,14 @@ pub(crate) unsafe fn pointwise<S: Simd>(
     section: *const f32,
     arena: *mut f32,
 ) {
-    let Part { from, rows, columns } = part;
+    let Part { from, rows, pixels, columns } = part;
     // The last strip prefetches: earlier ones use the same weights again.
     let look_ahead = rows.end == output.height;
     let (rows, pixels) = match output.order {
-        Order::Plane => (rows.start..rows.start + 1, rows.len() * input.width),
-        Order::Rows { .. } => (rows, input.width),
+        Order::Plane if pixels.len() == input.width => {
+            (rows.start..rows.start + 1, 0..rows.len() * input.width)
+        }
+        _ => (rows, pixels),
     };
     let job = Job { input, output, from, pixels, look_ahead, section, arena };
     // SAFETY: passed on.
@@ -107,7 +109,7 @@ struct Job<'l> {
     output: &'l Map,
     from: usize,
     /// Pixels of a run.
-    pixels: usize,
+    pixels: Pixels,
     /// Whether to prefetch the weights that come next.
     look_ahead: bool,
     section: *const f32,
@@ -137,7 +139,7 @@ impl Job<'_> {
 
     /// The height of all tiles: least where they are as many as they must be.
     fn height(&self) -> usize {
-        self.pixels.div_ceil(self.pixels.div_ceil(ROWS))
+        self.pixels.len().div_ceil(self.pixels.len().div_ceil(ROWS))
     }
 
     #[inline(always)]
@@ -199,18 +201,18 @@ impl Job<'_> {
     #[inline(always)]
     unsafe fn group<S: Simd, const N: usize>(&self, rows: &Rows, group: Group) {
         let height = self.height();
-        let last = self.pixels - height;
+        let last = self.pixels.end - height;
         // Each pair of tiles asks for its share of the cache lines of a step.
         let lines = self.step() / 2 * group.width * size_of::<f32>() / ROW;
-        let pairs = self.pixels.div_ceil(2 * height);
+        let pairs = self.pixels.len().div_ceil(2 * height);
         let share = if self.look_ahead { lines.div_ceil(pairs * rows.len()) } else { 0 };
         let mut shares = (0..).map(|i| (i * share).min(lines)..((i + 1) * share).min(lines));
         // SAFETY: passed on; no tile begins later than `last`.
         unsafe {
             for y in rows.clone() {
-                for x in (0..self.pixels).step_by(2 * height) {
+                for x in self.pixels.clone().step_by(2 * height) {
                     let ahead = shares.next().unwrap_or(0..0);
-                    match x + height < self.pixels {
+                    match x + height < self.pixels.end {
                         true => self.tiles::<S, 2, N>(y, [x, (x + height).min(last)], group, ahead),
                         false => self.tiles::<S, 1, N>(y, [x.min(last); 2], group, ahead),
                     }

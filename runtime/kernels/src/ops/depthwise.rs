@@ -4,7 +4,7 @@
 //! zero vectors, rows over the top or bottom are skipped: there is no halo in memory.
 
 use super::tile::Heights;
-use super::{Part, Rows, strip};
+use super::{Part, Pixels, Rows, strip};
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Section, Window};
 use crate::narrow::Bf16;
 use crate::simd::Simd;
@@ -51,7 +51,7 @@ const fn most<S: Simd>() -> usize {
     if S::LANES < HALF_BLOCK { 4 } else { 8 }
 }
 
-/// Rows and blocks of the output; row `part.from` is written to row 0.
+/// Rows, pixels and blocks of the output; row `part.from` is written to row 0.
 ///
 /// # Safety
 ///
@@ -102,7 +102,7 @@ unsafe fn depthwise<S: Simd, N: Number>(
     section: *const f32,
     arena: *mut f32,
 ) {
-    let Part { from: to, rows, columns: blocks } = part;
+    let Part { from: to, rows, pixels, columns: blocks } = part;
     let places = Section::depthwise(input.channels, 9);
     for block in blocks {
         let width = input.block_width(block);
@@ -113,6 +113,7 @@ unsafe fn depthwise<S: Simd, N: Number>(
                 window,
                 output,
                 to,
+                pixels: &pixels,
                 block,
                 bounds: [*section, *section.add(1)],
                 bias: section.add(places.bias + block * BLOCK),
@@ -139,6 +140,7 @@ struct Job<'l, N> {
     window: &'l Window,
     output: &'l Map,
     to: usize,
+    pixels: &'l Pixels,
     block: usize,
     bounds: [f32; 2],
     bias: *const f32,
@@ -174,16 +176,16 @@ impl<N: Number> Job<'_, N> {
 
     #[inline(always)]
     unsafe fn run<S: Simd, const WIDTH: usize, const STRIDE: usize>(&self, rows: Rows) {
-        let tiles = Heights::new(self.output.width, const { most::<S>() });
+        let tiles = Heights::new(self.pixels.len(), const { most::<S>() });
         for y in rows {
             for lane in (0..WIDTH).step_by(S::LANES) {
                 let row = self.row(y, lane, WIDTH, STRIDE);
-                let mut x = 0;
+                let mut x = self.pixels.start;
                 for width in tiles.each() {
                     macro_rules! widths {
                         ($($width:literal)*) => {
                             match width {
-                                // SAFETY: passed on; the widths add up to the row's pixels.
+                                // SAFETY: passed on; the widths add up to the part's pixels.
                                 $($width => unsafe {
                                     if const { Heights::has($width, most::<S>()) } {
                                         self.tile::<S, WIDTH, STRIDE, $width>(&row, x);

@@ -4,7 +4,7 @@
 //! many inputs as that of `f32`s, and is computed tile by tile in the same way, but that a multiply-add takes pairs.
 
 use super::tile::{Acc, Left, Panel, Product};
-use super::{Part, Rows, strip};
+use super::{Part, Pixels, Rows, strip};
 use crate::layout::{BLOCK, Map, Order, padded};
 use crate::simd::Simd;
 
@@ -98,7 +98,7 @@ unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
     acc
 }
 
-/// Rows and panels of the output; row `part.from` is made of row 0 of the input, a strip whose offset counts bf16s.
+/// Rows, pixels and panels of the output; row `part.from` is made of row 0 of the input, a strip whose offset counts bf16s.
 ///
 /// # Safety
 ///
@@ -115,14 +115,16 @@ pub(crate) unsafe fn pointwise<S: Simd>(
     let product = Product { section, inputs, look_ahead: false, output, arena };
     // Planes go on from row to row.
     let (rows, pixels) = match output.order {
-        Order::Plane => (part.rows.start..part.rows.start + 1, part.rows.len() * input.width),
-        Order::Rows { .. } => (part.rows.clone(), input.width),
+        Order::Plane if part.pixels.len() == input.width => {
+            (part.rows.start..part.rows.start + 1, 0..part.rows.len() * input.width)
+        }
+        _ => (part.rows.clone(), part.pixels.clone()),
     };
     // SAFETY: rows of both maps are inside the arena.
     unsafe {
         match strip::group(input.channels) {
-            BLOCK => run::<S, { BLOCK / 2 }>(product, input, part, &rows, pixels),
-            _ => run::<S, BLOCK>(product, input, part, &rows, pixels),
+            BLOCK => run::<S, { BLOCK / 2 }>(product, input, part, &rows, &pixels),
+            _ => run::<S, BLOCK>(product, input, part, &rows, &pixels),
         }
     }
 }
@@ -133,7 +135,7 @@ unsafe fn run<S: Simd, const WORDS: usize>(
     input: &Map,
     part: Part,
     rows: &Rows,
-    pixels: usize,
+    pixels: &Pixels,
 ) {
     let last = input.blocks() - 1;
     // A word is a pair.

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::intrinsics;
+use super::{intrinsics, prefetch};
 use crate::narrow::{Bf16, F16};
 
 /// AVX2, FMA and F16C.
@@ -13,8 +13,7 @@ pub(crate) struct Avx2;
 intrinsics!(Avx2, __m256, half Avx2, lanes 8, tile 6, column 12,
     features "avx2,fma,f16c",
     _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_mul_ps, _mm256_max_ps, _mm256_min_ps,
-    _mm256_fmadd_ps;
-
+    _mm256_fmadd_ps, prefetch, {
     #[inline(always)]
     unsafe fn low(pairs: __m256) -> __m256 {
         // SAFETY: the caller has the instruction set, by the contract of Simd; so below.
@@ -42,4 +41,4 @@ intrinsics!(Avx2, __m256, half Avx2, lanes 8, tile 6, column 12,
         // SAFETY: and LANES values are there to be read.
         unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
     }
-);
+});

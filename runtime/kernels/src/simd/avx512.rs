@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Avx2, intrinsics};
+use super::{Avx2, intrinsics, prefetch};
 use crate::narrow::{Bf16, F16};
 
 /// AVX-512 F, BW, DQ and VL.
@@ -17,8 +17,7 @@ pub(crate) struct Avx512Bf16;
 intrinsics!(Avx512, __m512, half Avx2, lanes 16, tile 14, column 14,
     features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c",
     _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_mul_ps, _mm512_max_ps, _mm512_min_ps,
-    _mm512_fmadd_ps;
-
+    _mm512_fmadd_ps, prefetch, {
     #[inline(always)]
     unsafe fn low(pairs: __m512) -> __m512 {
         // SAFETY: the caller has the instruction set, by the contract of Simd; so below.
@@ -45,13 +44,12 @@ intrinsics!(Avx512, __m512, half Avx2, lanes 16, tile 14, column 14,
         // SAFETY: and LANES values are there to be read.
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
     }
-);
+});
 
 intrinsics!(Avx512Bf16, __m512, half Avx2, lanes 16, tile 14, column 14,
     features "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c",
     _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_mul_ps, _mm512_max_ps, _mm512_min_ps,
-    _mm512_fmadd_ps;
-
+    _mm512_fmadd_ps, prefetch, {
     const DOTS: bool = true;
     #[inline(always)]
     unsafe fn dot(a: __m512, b: __m512, c: __m512) -> __m512 {
@@ -70,4 +68,4 @@ intrinsics!(Avx512Bf16, __m512, half Avx2, lanes 16, tile 14, column 14,
             _mm256_storeu_si256(to.cast(), halves);
         }
     }
-);
+});
