@@ -219,7 +219,10 @@ fn table(results: &[Measured<'_>]) -> String {
         ]);
     }
     let peak = results.first().map_or(0.0, |result| result.peak / 1e9);
-    format!("{}\nThe peak is {peak:.1} GMAC/s a thread, measured between the runs.\n", table.text())
+    format!(
+        "{}\nThe peak is {peak:.1} GMAC/s a thread, of f32 multiply-adds, measured between the runs.\n",
+        table.text()
+    )
 }
 
 /// `10.24 ms`.
