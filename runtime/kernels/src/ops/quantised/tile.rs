@@ -11,6 +11,8 @@
 //! It differs from that of [floats](crate::ops::tile) in what is multiplied and what becomes of sums; heights of tiles, panels
 //! and how they are prefetched are the same.
 
+use core::mem::MaybeUninit;
+
 use super::epilogue::Epilogue;
 use crate::dot::Dot;
 use crate::layout::{BLOCK, ByteMap, PANEL};
@@ -167,7 +169,7 @@ impl Product<'_> {
         let (panel, column) = (block * BLOCK / PANEL, block * BLOCK % PANEL);
         let width = panel_width(self.output.channels, panel);
         // SAFETY: the output has the blocks, so epilogues and panel column exist.
-        let (epilogues, kernel): ([Epilogue; NV], _) = unsafe {
+        let (epilogues, kernel): ([Epilogue<D>; NV], _) = unsafe {
             let kernel = self.section.add(self.places.kernel + panel * PANEL * self.quads);
             (core::array::from_fn(|v| Epilogue::new(self.section, &self.places, block + v)), kernel)
         };
@@ -205,7 +207,7 @@ impl Product<'_> {
         height: usize,
         left: L,
         panel: Panel,
-        epilogues: &[Epilogue; NV],
+        epilogues: &[Epilogue<D>; NV],
         target: Target,
     ) {
         macro_rules! heights {
@@ -231,12 +233,12 @@ impl Product<'_> {
         &self,
         left: L,
         panel: Panel,
-        epilogues: &[Epilogue; NV],
+        epilogues: &[Epilogue<D>; NV],
         Target { start, sums }: Target,
     ) {
         // SAFETY: sums and target have MR pixels, left and panel are passed on.
         unsafe {
-            let bias: [D::Sums; NV] = core::array::from_fn(|v| epilogues[v].bias::<D>());
+            let bias: [D::Sums; NV] = core::array::from_fn(|v| epilogues[v].bias());
             let mut acc = [bias; MR];
             if !sums.is_null() {
                 for (i, acc) in acc.iter_mut().enumerate() {
@@ -252,43 +254,46 @@ impl Product<'_> {
                 return spill::<D, MR, NV>(&acc, epilogues, start, block);
             }
             for (v, epilogue) in epilogues.iter().enumerate() {
-                let (scale, to) = (epilogue.scale::<D>(), start.add(v * block));
+                let to = start.add(v * block);
                 for first in (0..MR).step_by(4) {
                     // Behind the last pixel that pixel again.
                     let pixel = |i: usize| acc[if first + i < MR { first + i } else { MR - 1 }][v];
                     let four = [pixel(0), pixel(1), pixel(2), pixel(3)];
                     let pixels = if MR - first < 4 { MR - first } else { 4 };
-                    epilogue.finish::<D>(scale, four, pixels, to.add(first * BLOCK));
+                    epilogue.finish_float(four, pixels, to.add(first * BLOCK));
                 }
             }
         }
     }
 }
 
-/// Sums go over memory where that is not how they become bytes: what is rare stays out of the way of what is not.
+/// Sums go over memory where they are not scaled in single precision: what is rarer stays out of the way of what is not.
 #[inline(always)]
 unsafe fn spill<D: Dot, const MR: usize, const NV: usize>(
     acc: &Acc<D, MR, NV>,
-    epilogues: &[Epilogue; NV],
+    epilogues: &[Epilogue<D>; NV],
     start: *mut u8,
     block: usize,
 ) {
-    /// The tallest tile, in fours.
+    /// The tallest tile, in fours of pixels.
     const FOURS: usize = 4;
-    let mut spilled = [[[[0; BLOCK]; 4]; FOURS]; NV];
-    // SAFETY: a tile has no more pixels than that; the rest is passed on.
+    let mut spilled = MaybeUninit::<[[[[i32; BLOCK]; 4]; FOURS]; NV]>::uninit();
+    let sums: *mut [[[i32; BLOCK]; 4]; FOURS] = spilled.as_mut_ptr().cast();
+    // SAFETY: a tile has no more pixels than that, and what is read of the fours has been written; the rest is passed on.
     unsafe {
-        for (i, acc) in acc.iter().enumerate() {
-            for (v, &acc) in acc.iter().enumerate() {
-                D::store(spilled[v][i / 4][i % 4].as_mut_ptr(), acc);
+        for i in 0..MR.next_multiple_of(4) {
+            // Behind the last pixel that pixel again.
+            let pixel = if i < MR { i } else { MR - 1 };
+            for (v, &acc) in acc[pixel].iter().enumerate() {
+                D::store(sums.add(v).cast::<i32>().add(i * BLOCK), acc);
             }
         }
         D::call(
             #[inline(always)]
             || {
                 for (v, epilogue) in epilogues.iter().enumerate() {
-                    let sums = &mut spilled[v][..MR.div_ceil(4)];
-                    epilogue.finish_spilled::<D>(sums, MR, start.wrapping_add(v * block));
+                    let sums = core::slice::from_raw_parts_mut(sums.add(v).cast(), MR.div_ceil(4));
+                    epilogue.finish_spilled(sums, MR, start.wrapping_add(v * block));
                 }
             },
         );
