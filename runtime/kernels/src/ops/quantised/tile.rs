@@ -14,11 +14,12 @@
 use core::mem::MaybeUninit;
 
 use super::epilogue::Epilogue;
+use super::outliers;
 use crate::dot::Dot;
 use crate::layout::{BLOCK, ByteMap, PANEL};
 use crate::ops::tile::{Ahead, Heights, Panel};
 use crate::ops::{Columns, Rows};
-use crate::quantised::layout::{QUAD, Section, panel_width};
+use crate::quantised::layout::{OUTLIERS, QUAD, Section, panel_width};
 
 /// Sums of a tile.
 pub(crate) type Acc<D, const MR: usize, const NV: usize> = [[<D as Dot>::Sums; NV]; MR];
@@ -38,6 +39,9 @@ pub(crate) trait Left: Copy {
         panel: Panel,
         acc: Acc<D, MR, NV>,
     ) -> Acc<D, MR, NV>;
+
+    /// Where the quad is that goes with a row of the panel, and the distance to that of the next pixel.
+    fn quad(self, row: usize) -> (*const u8, usize);
 
     /// The same operand, `pixels` further on.
     fn advance(self, pixels: usize) -> Self;
@@ -173,6 +177,8 @@ impl Product<'_> {
             let kernel = self.section.add(self.places.kernel + panel * PANEL * self.quads);
             (core::array::from_fn(|v| Epilogue::new(self.section, &self.places, block + v)), kernel)
         };
+        // SAFETY: the section is there.
+        let outliers = unsafe { Outliers::<NV>::new(self, block * BLOCK) };
         let heights = Heights::new(pixels, const { most::<D, L, NV>() });
         // A block of inputs is multiplied with four rows of a panel.
         let lines = if self.look_ahead { NV * BLOCK / QUAD } else { 0 };
@@ -189,7 +195,7 @@ impl Product<'_> {
                 let panel =
                     Panel { next: kernel.wrapping_add(column), width, ahead: ahead.at, share: ahead.share };
                 // SAFETY: passed on; the heights add up to `pixels`.
-                unsafe { self.dispatch::<D, L, NV>(height, left, panel, &epilogues, target) }
+                unsafe { self.dispatch::<D, L, NV>(height, left, (panel, &outliers), &epilogues, target) }
                 target.start = target.start.wrapping_add(height * BLOCK);
                 if !self.sums.is_null() {
                     target.sums = target.sums.wrapping_add(height);
@@ -206,7 +212,7 @@ impl Product<'_> {
         &self,
         height: usize,
         left: L,
-        panel: Panel,
+        weights: (Panel, &Outliers<NV>),
         epilogues: &[Epilogue<D>; NV],
         target: Target,
     ) {
@@ -217,7 +223,7 @@ impl Product<'_> {
                         // SAFETY: passed on.
                         $height => unsafe {
                             if const { Heights::has($height, most::<D, L, NV>()) } {
-                                self.tile::<D, L, $height, NV>(left, panel, epilogues, target);
+                                self.tile::<D, L, $height, NV>(left, weights, epilogues, target);
                             }
                         },
                     )*
@@ -232,7 +238,7 @@ impl Product<'_> {
     unsafe fn tile<D: Dot, L: Left, const MR: usize, const NV: usize>(
         &self,
         left: L,
-        panel: Panel,
+        (panel, outliers): (Panel, &Outliers<NV>),
         epilogues: &[Epilogue<D>; NV],
         Target { start, sums }: Target,
     ) {
@@ -248,7 +254,12 @@ impl Product<'_> {
                     }
                 }
             }
-            let acc = left.multiply::<D, MR, NV>(panel, acc);
+            let mut acc = left.multiply::<D, MR, NV>(panel, acc);
+            for outlier in outliers.each() {
+                let (quad, step) = left.quad(outlier.row);
+                let mut row = Panel { next: outlier.weights.as_ptr().cast(), ..panel };
+                acc = multiply_run::<D, MR, NV>(quad, step, 1, &mut row, acc);
+            }
             let block = self.output.block_stride();
             if !epilogues.iter().all(Epilogue::is_float) {
                 return spill::<D, MR, NV>(&acc, epilogues, start, block);
@@ -264,6 +275,46 @@ impl Product<'_> {
                 }
             }
         }
+    }
+}
+
+/// A row of a panel that goes with quads that have been multiplied already.
+#[derive(Clone, Copy)]
+struct Row<const NV: usize> {
+    row: usize,
+    weights: [[i32; BLOCK]; NV],
+}
+
+/// The outliers of NV blocks, a row each.
+struct Outliers<const NV: usize> {
+    rows: [MaybeUninit<Row<NV>>; OUTLIERS],
+    count: usize,
+}
+
+impl<const NV: usize> Outliers<NV> {
+    /// Those of the blocks from output `first` on.
+    #[inline(always)]
+    unsafe fn new(product: &Product<'_>, first: usize) -> Self {
+        let mut all = Outliers { rows: [MaybeUninit::uninit(); OUTLIERS], count: 0 };
+        // SAFETY: passed on.
+        for outlier in unsafe { outliers(product.section, &product.places) } {
+            let lane = (outlier.output as usize).wrapping_sub(first);
+            if lane < NV * BLOCK {
+                let mut weights = [[0; BLOCK]; NV];
+                weights[lane / BLOCK][lane % BLOCK] = outlier.quad;
+                // Whatever the words are, no other memory is read.
+                let row = (outlier.row as usize).min(product.quads - 1);
+                all.rows[all.count].write(Row { row, weights });
+                all.count += 1;
+            }
+        }
+        all
+    }
+
+    #[inline(always)]
+    fn each(&self) -> impl Iterator<Item = &Row<NV>> {
+        // SAFETY: so many have been written.
+        self.rows[..self.count].iter().map(|row| unsafe { row.assume_init_ref() })
     }
 }
 
