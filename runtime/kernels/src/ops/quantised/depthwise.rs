@@ -4,7 +4,7 @@
 //! columns of an input row, `(w0, w1, w2, 0)` and `(0, w0, w1, w2)` take their sums; two output rows share it. Pixels over the
 //! border are what stands for 0: there is no halo in memory.
 
-use super::epilogue::Epilogue;
+use super::epilogue::{Doubles, Epilogue};
 use super::word;
 use crate::dot::{Dot, Inside};
 use crate::layout::{BLOCK, ByteMap, Window};
@@ -89,7 +89,10 @@ struct Block<'l, D: Dot> {
     block: usize,
     outside: u8,
     bias: D::Sums,
-    epilogue: Epilogue<D>,
+    epilogue: Epilogue,
+    bounds: [D::Bytes; 2],
+    /// What sums are scaled with, where that is in double precision.
+    doubles: Option<Doubles>,
     kernel: Kernel<D>,
     /// What weights are stored lower by, as one or two bytes; none of them where that is nothing.
     lower: &'l [[i32; BLOCK]],
@@ -108,7 +111,7 @@ impl Layer<'_> {
         let places = Section::depthwise(self.input.channels);
         // SAFETY: the section has an epilogue and four rows of words for every block.
         unsafe {
-            let epilogue = Epilogue::<D>::new(self.section, &places, block);
+            let epilogue = Epilogue::new(self.section, &places, block);
             let words = &*self.section.add(places.kernel + block * 4 * BLOCK).cast::<[[i32; BLOCK]; 4]>();
             let mut lower = [words[3], [0; BLOCK]];
             for i in 0..BLOCK {
@@ -121,12 +124,14 @@ impl Layer<'_> {
                 layer: self,
                 block,
                 outside: word(self.section, Word::InputZero) as u8,
-                bias: epilogue.bias(),
+                bias: epilogue.bias::<D>(),
                 epilogue,
+                bounds: epilogue.bounds::<D>(),
+                doubles: epilogue.doubles(),
                 kernel: [both::<D>(&words[0]), both::<D>(&words[1]), both::<D>(&words[2])],
                 lower: &lower[..kernels],
             };
-            if block.epilogue.is_quick() {
+            if epilogue.is_float() || block.doubles.is_some() {
                 block.all::<STRIDE>(rows);
             } else {
                 block.all_spilled::<STRIDE>(rows);
@@ -182,7 +187,13 @@ impl<D: Dot> Block<'_, D> {
                     self.sums::<STRIDE, ROWS, true>(&inputs, column)
                 };
                 for (&sums, out) in sums.iter().zip(out) {
-                    self.epilogue.finish(sums, pixels, out.add(x * BLOCK));
+                    let out = out.add(x * BLOCK);
+                    match &self.doubles {
+                        None => self.epilogue.finish::<D>(sums, self.bounds, pixels, out),
+                        Some(doubles) => {
+                            Epilogue::finish_double::<D>(doubles, sums, self.bounds, pixels, out)
+                        }
+                    }
                 }
             }
         }
@@ -204,7 +215,7 @@ impl<D: Dot> Block<'_, D> {
                         D::store(spilled.as_mut_ptr(), sums);
                     }
                     let pixels = (output.width - x).min(STEP);
-                    self.epilogue.finish_spilled(&mut [spilled], pixels, out.add(x * BLOCK));
+                    self.epilogue.finish_spilled::<D>(&mut [spilled], pixels, out.add(x * BLOCK));
                 }
             }
         }

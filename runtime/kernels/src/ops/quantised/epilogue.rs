@@ -1,7 +1,5 @@
 //! From sums to bytes.
 
-use core::array::from_fn;
-
 use super::word;
 use crate::dot::Dot;
 use crate::fixed::{Factor, Multiplier};
@@ -9,17 +7,19 @@ use crate::layout::BLOCK;
 use crate::quantised::layout::{HEAD, Kind, Section, Word, shift};
 
 /// How the sums of a block of outputs become bytes.
-pub(crate) struct Epilogue<D: Dot> {
+#[derive(Clone, Copy)]
+pub(crate) struct Epilogue {
     kind: Kind,
-    bounds: [D::Bytes; 2],
+    bounds: [u8; 2],
     zero: i32,
     /// Three words an output: bias, a, b.
     words: *const f32,
-    /// Scales and shifts of [`Kind::Double`].
-    doubles: [[f64; BLOCK]; 2],
 }
 
-impl<D: Dot> Epilogue<D> {
+/// Scales and shifts of [`Kind::Double`].
+pub(crate) type Doubles = [[f64; BLOCK]; 2];
+
+impl Epilogue {
     /// That of a block of the layer whose section is given.
     ///
     /// # Safety
@@ -29,31 +29,49 @@ impl<D: Dot> Epilogue<D> {
     pub(crate) unsafe fn new(section: *const f32, places: &Section, block: usize) -> Self {
         // SAFETY: passed on.
         unsafe {
-            let mut epilogue = Epilogue {
+            Epilogue {
                 kind: kind(section.add(HEAD + block).cast::<i32>().read()),
-                bounds: [Word::Low, Word::High].map(
-                    #[inline(always)]
-                    |bound| D::bytes(word(section, bound) as u8),
-                ),
+                bounds: [word(section, Word::Low) as u8, word(section, Word::High) as u8],
                 zero: word(section, Word::OutputZero),
                 words: section.add(places.epilogue + block * 3 * BLOCK),
-                doubles: [[0.0; BLOCK]; 2],
-            };
-            if epilogue.kind == Kind::Double {
-                let [a, b] = epilogue.factors();
-                let scales = from_fn(|i| f64::from(a[i]) * power(b[i] - 31));
-                let shifts = from_fn(|i| shift(b[i].max(-31)) + f64::from(epilogue.zero));
-                epilogue.doubles = [scales, shifts];
             }
-            epilogue
         }
     }
 
     /// What sums begin with.
     #[inline(always)]
-    pub(crate) unsafe fn bias(&self) -> D::Sums {
+    pub(crate) unsafe fn bias<D: Dot>(&self) -> D::Sums {
         // SAFETY: the block has its words.
         unsafe { D::load(self.words.cast()) }
+    }
+
+    /// Least and greatest byte.
+    #[inline(always)]
+    pub(crate) unsafe fn bounds<D: Dot>(&self) -> [D::Bytes; 2] {
+        // SAFETY: passed on.
+        unsafe { [D::bytes(self.bounds[0]), D::bytes(self.bounds[1])] }
+    }
+
+    /// Whether sums are scaled in single precision.
+    #[inline(always)]
+    pub(crate) fn is_float(&self) -> bool {
+        self.kind == Kind::Float
+    }
+
+    /// What they are scaled with in double precision, if they are.
+    #[inline(always)]
+    pub(crate) unsafe fn doubles(&self) -> Option<Doubles> {
+        if self.kind != Kind::Double {
+            return None;
+        }
+        // SAFETY: as in bias.
+        let [a, b] = unsafe { self.factors() };
+        let mut doubles = [[0.0; BLOCK]; 2];
+        for i in 0..BLOCK {
+            doubles[0][i] = f64::from(a[i]) * power(b[i] - 31);
+            doubles[1][i] = shift(b[i].max(-31)) + f64::from(self.zero);
+        }
+        Some(doubles)
     }
 
     /// The words a and b.
@@ -63,42 +81,19 @@ impl<D: Dot> Epilogue<D> {
         unsafe { self.words.add(BLOCK).cast::<[[i32; BLOCK]; 2]>().read() }
     }
 
-    /// Whether sums are scaled in registers.
-    #[inline(always)]
-    pub(crate) fn is_quick(&self) -> bool {
-        matches!(self.kind, Kind::Float | Kind::Double)
-    }
-
-    /// Whether that is in single precision.
-    #[inline(always)]
-    pub(crate) fn is_float(&self) -> bool {
-        self.kind == Kind::Float
-    }
-
-    /// Writes the first `pixels` of four pixels, if this [is quick](Self::is_quick).
+    /// Writes the first `pixels` of four pixels, if sums [are scaled in single precision](Self::is_float).
     ///
     /// # Safety
     ///
     /// They must be there.
     #[inline(always)]
-    pub(crate) unsafe fn finish(&self, sums: [D::Sums; 4], pixels: usize, to: *mut u8) {
-        // SAFETY: passed on.
-        unsafe {
-            if self.is_float() {
-                self.finish_float(sums, pixels, to);
-            } else {
-                self.finish_double(sums, pixels, to);
-            }
-        }
-    }
-
-    /// The same, if this [is in single precision](Self::is_float).
-    ///
-    /// # Safety
-    ///
-    /// As above.
-    #[inline(always)]
-    pub(crate) unsafe fn finish_float(&self, [a, b, c, d]: [D::Sums; 4], pixels: usize, to: *mut u8) {
+    pub(crate) unsafe fn finish<D: Dot>(
+        &self,
+        [a, b, c, d]: [D::Sums; 4],
+        bounds: [D::Bytes; 2],
+        pixels: usize,
+        to: *mut u8,
+    ) {
         // SAFETY: passed on; the block has its words.
         unsafe {
             let (scale, shift) = (D::floats(self.words.add(BLOCK)), D::floats(self.words.add(2 * BLOCK)));
@@ -108,22 +103,33 @@ impl<D: Dot> Epilogue<D> {
                 D::scale(c, scale, shift),
                 D::scale(d, scale, shift),
             ];
-            D::store_bytes(to, scaled, pixels, self.bounds);
+            D::store_bytes(to, scaled, pixels, bounds);
         }
     }
 
+    /// The same in double precision.
+    ///
+    /// # Safety
+    ///
+    /// As above.
     #[inline(always)]
-    unsafe fn finish_double(&self, [a, b, c, d]: [D::Sums; 4], pixels: usize, to: *mut u8) {
-        // SAFETY: as in finish.
+    pub(crate) unsafe fn finish_double<D: Dot>(
+        [scale, shift]: &Doubles,
+        [a, b, c, d]: [D::Sums; 4],
+        bounds: [D::Bytes; 2],
+        pixels: usize,
+        to: *mut u8,
+    ) {
+        // SAFETY: passed on; 16 doubles are read.
         unsafe {
-            let (scale, shift) = (D::doubles(self.doubles[0].as_ptr()), D::doubles(self.doubles[1].as_ptr()));
+            let (scale, shift) = (D::doubles(scale.as_ptr()), D::doubles(shift.as_ptr()));
             let scaled = [
                 D::scale_double(a, scale, shift),
                 D::scale_double(b, scale, shift),
                 D::scale_double(c, scale, shift),
                 D::scale_double(d, scale, shift),
             ];
-            D::store_bytes(to, scaled, pixels, self.bounds);
+            D::store_bytes(to, scaled, pixels, bounds);
         }
     }
 
@@ -133,25 +139,28 @@ impl<D: Dot> Epilogue<D> {
     ///
     /// Pixels must be there, and sums of whole fours.
     #[inline(always)]
-    pub(crate) unsafe fn finish_spilled(
+    pub(crate) unsafe fn finish_spilled<D: Dot>(
         &self,
         sums: &mut [[[i32; BLOCK]; 4]],
         mut pixels: usize,
         mut to: *mut u8,
     ) {
-        for sums in sums {
-            let four = pixels.min(4);
-            // SAFETY: passed on.
-            unsafe {
-                if self.is_quick() {
-                    self.finish(load::<D>(sums), four, to);
+        // SAFETY: passed on.
+        unsafe {
+            let (bounds, doubles) = (self.bounds::<D>(), self.doubles());
+            for sums in sums {
+                let four = pixels.min(4);
+                if self.is_float() {
+                    self.finish::<D>(load::<D>(sums), bounds, four, to);
+                } else if let Some(doubles) = &doubles {
+                    Self::finish_double::<D>(doubles, load::<D>(sums), bounds, four, to);
                 } else {
                     self.exactly(sums);
-                    D::store_bytes(to, load::<D>(sums), four, self.bounds);
+                    D::store_bytes(to, load::<D>(sums), four, bounds);
                 }
+                pixels -= four;
+                to = to.wrapping_add(4 * BLOCK);
             }
-            pixels -= four;
-            to = to.wrapping_add(4 * BLOCK);
         }
     }
 

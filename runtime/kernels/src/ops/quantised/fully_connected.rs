@@ -95,13 +95,13 @@ impl Group<'_> {
                 self.row::<D, NV>(k, &mut sums[0]);
             }
             for v in 0..NV {
-                let epilogue = Epilogue::<D>::new(self.section, self.places, self.block + v);
+                let epilogue = Epilogue::new(self.section, self.places, self.block + v);
                 let more = self.more(self.block + v);
-                let bias = D::add(epilogue.bias(), D::load(more.as_ptr()));
+                let bias = D::add(epilogue.bias::<D>(), D::load(more.as_ptr()));
                 let sum = sums.iter().fold(bias, |sum, turn| D::add(sum, turn[v]));
                 let mut spilled = [[0; BLOCK]; 4];
                 D::store(spilled[0].as_mut_ptr(), sum);
-                epilogue.finish_spilled(&mut [spilled], 1, self.output.add(v * BLOCK));
+                epilogue.finish_spilled::<D>(&mut [spilled], 1, self.output.add(v * BLOCK));
             }
         }
     }

@@ -173,7 +173,7 @@ impl Product<'_> {
         let (panel, column) = (block * BLOCK / PANEL, block * BLOCK % PANEL);
         let width = panel_width(self.output.channels, panel);
         // SAFETY: the output has the blocks, so epilogues and panel column exist.
-        let (epilogues, kernel): ([Epilogue<D>; NV], _) = unsafe {
+        let (epilogues, kernel): ([Epilogue; NV], _) = unsafe {
             let kernel = self.section.add(self.places.kernel + panel * PANEL * self.quads);
             (core::array::from_fn(|v| Epilogue::new(self.section, &self.places, block + v)), kernel)
         };
@@ -213,7 +213,7 @@ impl Product<'_> {
         height: usize,
         left: L,
         weights: (Panel, &Outliers<NV>),
-        epilogues: &[Epilogue<D>; NV],
+        epilogues: &[Epilogue; NV],
         target: Target,
     ) {
         macro_rules! heights {
@@ -239,12 +239,12 @@ impl Product<'_> {
         &self,
         left: L,
         (panel, outliers): (Panel, &Outliers<NV>),
-        epilogues: &[Epilogue<D>; NV],
+        epilogues: &[Epilogue; NV],
         Target { start, sums }: Target,
     ) {
         // SAFETY: sums and target have MR pixels, left and panel are passed on.
         unsafe {
-            let bias: [D::Sums; NV] = core::array::from_fn(|v| epilogues[v].bias());
+            let bias: [D::Sums; NV] = core::array::from_fn(|v| epilogues[v].bias::<D>());
             let mut acc = [bias; MR];
             if !sums.is_null() {
                 for (i, acc) in acc.iter_mut().enumerate() {
@@ -265,13 +265,13 @@ impl Product<'_> {
                 return spill::<D, MR, NV>(&acc, epilogues, start, block);
             }
             for (v, epilogue) in epilogues.iter().enumerate() {
-                let to = start.add(v * block);
+                let (to, bounds) = (start.add(v * block), epilogue.bounds::<D>());
                 for first in (0..MR).step_by(4) {
                     // Behind the last pixel that pixel again.
                     let pixel = |i: usize| acc[if first + i < MR { first + i } else { MR - 1 }][v];
                     let four = [pixel(0), pixel(1), pixel(2), pixel(3)];
                     let pixels = if MR - first < 4 { MR - first } else { 4 };
-                    epilogue.finish_float(four, pixels, to.add(first * BLOCK));
+                    epilogue.finish::<D>(four, bounds, pixels, to.add(first * BLOCK));
                 }
             }
         }
@@ -322,7 +322,7 @@ impl<const NV: usize> Outliers<NV> {
 #[inline(always)]
 unsafe fn spill<D: Dot, const MR: usize, const NV: usize>(
     acc: &Acc<D, MR, NV>,
-    epilogues: &[Epilogue<D>; NV],
+    epilogues: &[Epilogue; NV],
     start: *mut u8,
     block: usize,
 ) {
@@ -344,7 +344,7 @@ unsafe fn spill<D: Dot, const MR: usize, const NV: usize>(
             || {
                 for (v, epilogue) in epilogues.iter().enumerate() {
                     let sums = core::slice::from_raw_parts_mut(sums.add(v).cast(), MR.div_ceil(4));
-                    epilogue.finish_spilled(sums, MR, start.wrapping_add(v * block));
+                    epilogue.finish_spilled::<D>(sums, MR, start.wrapping_add(v * block));
                 }
             },
         );
