@@ -186,7 +186,11 @@ impl Stem {
         let lines = (self.lines, attempt!(end(self.lines, self.lines_len())));
         let sums = attempt!(sums_span(self.sums, self.sums_len()));
         let map = (self.output.offset, output);
-        let apart = apart(lines, map) && apart(sums, map) && apart(sums, lines);
+        // Sums are written while lines are read, and read while outputs are written.
+        if !apart(sums, lines) || !apart(sums, map) {
+            return Err(Misfit::Shape);
+        }
+        let apart = apart(lines, map);
         Ok(within(self, weights_end, max(max(output, lines.1), sums.1), apart))
     }
 }
@@ -229,7 +233,11 @@ impl Pointwise {
         let weights_end = attempt!(end(self.weights, section.len));
         let sums = attempt!(sums_span(self.sums, self.sums_len()));
         let (from, to) = ((self.input.offset, input), (self.output.offset, output));
-        let apart = apart(from, to) && apart(sums, from) && apart(sums, to);
+        // Sums are written while inputs are read, and read while outputs are written.
+        if !apart(sums, from) || !apart(sums, to) {
+            return Err(Misfit::Shape);
+        }
+        let apart = apart(from, to);
         Ok(within(self, weights_end, max(max(input, output), sums.1), apart))
     }
 }
@@ -266,7 +274,11 @@ impl Separable {
         let sums = attempt!(sums_span(self.sums, self.sums_len()));
         // Input and output may share memory: the scratch strip stands between them.
         let (from, to) = ((self.input.offset, input), (self.output.offset, output));
-        let apart = apart(strip, from) && apart(strip, to) && apart(sums, strip) && apart(sums, to);
+        // Sums are written while the strip is read, and read while outputs are written.
+        if !apart(sums, strip) || !apart(sums, to) {
+            return Err(Misfit::Shape);
+        }
+        let apart = apart(strip, from) && apart(strip, to);
         Ok(within(self, weights_end, max(max(input, output), max(strip.1, sums.1)), apart))
     }
 }
