@@ -96,14 +96,14 @@ fn is_wide(width: usize, threads: usize) -> bool {
 }
 
 /// Panels of a layer's outputs.
-fn panels(outputs: usize) -> usize {
+pub(super) fn panels(outputs: usize) -> usize {
     padded(outputs).div_ceil(PANEL)
 }
 
 impl Kernels<'_> {
     /// Calls `work` with parts that make up the whole: once, or task by task on the team, if so many multiply-adds are worth
     /// it.
-    fn share(&self, macs: usize, whole: Part, work: impl Fn(Part) + Sync) {
+    pub(super) fn share(&self, macs: usize, whole: Part, work: impl Fn(Part) + Sync) {
         #[cfg(feature = "std")]
         if let Some(team) = self.team.filter(|team| macs >= WORTH && team.threads() > 1 && !team.is_resting())
         {
@@ -256,7 +256,7 @@ fn are_apart(a: &Map, b: &Map) -> bool {
 }
 
 /// Rows in strips of `strip`.
-fn strips(rows: Rows, strip: usize) -> impl Iterator<Item = Rows> {
+pub(super) fn strips(rows: Rows, strip: usize) -> impl Iterator<Item = Rows> {
     let end = rows.end;
     rows.step_by(strip).map(move |from| from..(from + strip).min(end))
 }
