@@ -99,7 +99,7 @@ fn check(what: &str, builder: &Builder) {
     let largest = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
     assert!(difference(&expected, &moved) > 0.5, "{what}: the input does not move the output");
     for stream in [true, false] {
-        let plan = Plan::new(graph, Options { stream }).unwrap();
+        let plan = Plan::new(graph, Options { stream, ..Options::default() }).unwrap();
         for isa in Isa::available() {
             let kernels = Kernels::new(isa).unwrap();
             let mut interpreter = Interpreter::new(plan.clone(), tensors, kernels).unwrap();

@@ -30,7 +30,7 @@ pub(super) fn descriptor(kernel: &Kernel) -> Option<(TokenStream, TokenStream)> 
             (quote!(Activation), quote!(Activation { map: #map, weights: #weights }))
         }
         Kernel::Pool(layer) => (quote!(Pool), pool(layer.layer())),
-        Kernel::FullyConnected(_) | Kernel::Softmax(_) => return None,
+        Kernel::FullyConnected(_) | Kernel::Softmax(_) | Kernel::Bytes(_) => return None,
     })
 }
 

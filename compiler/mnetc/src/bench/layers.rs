@@ -39,7 +39,7 @@ struct Layer {
 
 /// Times the steps of a model, walked with the kernels that compiled code calls.
 pub(super) fn layers(compiled: &Compiled, isa: Isa, threads: NonZeroUsize) -> Result<Layers, Failure> {
-    let plan = Plan::new(&compiled.graph, Options { stream: false })?;
+    let plan = Plan::new(&compiled.graph, Options { stream: false, ..Options::default() })?;
     let streamed = time(compiled, compiled.plan.clone(), isa, threads)?;
     Ok(Layers { streamed, one_by_one: time(compiled, plan, isa, threads)? })
 }
