@@ -167,6 +167,7 @@ mod tests {
                 plans.extend(Plan::new(&compiled.raw, Options { stream: false, ..options }));
             }
         }
+        assert!(plans.iter().filter(|plan| plan.output.is_some()).count() > 4 * 16);
         plans
     }
 
