@@ -77,10 +77,8 @@ pub fn compile(request: &Request<'_>) -> Result<Compiled> {
     let bind = |weights| bind::bind(&graph, weights).map_err(|report| explained(report, &model, weights));
     let tensors = request.weights.map(bind).transpose()?;
     let quantised = request.weights.and_then(|weights| Quantised::bind(&graph, weights));
-    let precision = request.precision.unwrap_or(match &quantised {
-        None => Precision::F32,
-        Some(_) => Precision::Int8,
-    });
+    let own = request.weights.map_or(Precision::F32, Weights::precision);
+    let precision = request.precision.unwrap_or(own);
     let bytes = match precision {
         Precision::F32 => None,
         Precision::Int8 => Some(Bytes::from(integers(quantised.as_ref())?)),
@@ -198,8 +196,34 @@ impl Compiled {
                 let none = || Complaint::new("there are no weights to pack").into();
                 self.tensors.as_ref().map(Source::Floats).ok_or_else(none)
             }
-            Precision::Int8 => integers(self.quantised.as_ref()).map(Source::Bytes),
+            Precision::Int8 => self.integers().map(Source::Bytes),
         }
+    }
+
+    /// What its plan was made with.
+    pub fn options(&self) -> Options {
+        let integers = self.integers().ok().filter(|_| self.precision == Precision::Int8);
+        Options { bytes: integers.map(Bytes::from), ..Options::default() }
+    }
+
+    /// Its integer parameters.
+    ///
+    /// # Errors
+    ///
+    /// Where the weights have none, or such as cannot be used.
+    pub fn integers(&self) -> Result<&Quantised> {
+        integers(self.quantised.as_ref())
+    }
+
+    /// The same network with these integer parameters, planned for them.
+    ///
+    /// # Errors
+    ///
+    /// Where a layer is one that no 8-bit kernel computes.
+    pub fn with_integers(self, quantised: Quantised) -> Result<Compiled> {
+        let options = Options { bytes: Some(Bytes::from(&quantised)), ..Options::default() };
+        let plan = Plan::new(&self.graph, options)?;
+        Ok(Compiled { plan, precision: Precision::Int8, quantised: Some(Ok(quantised)), ..self })
     }
 
     /// The packed file: header, weights, labels.

@@ -2,13 +2,16 @@
 
 use std::num::NonZeroUsize;
 
-use mobilenet_kernels::image::Image;
+use mobilenet_kernels::image::{Image, Normalise};
 use mobilenet_kernels::network::{Line, bytes, floats, floats_mut};
 use mobilenet_kernels::{Kernels, Team};
 
+use super::QuantisedValue;
 use crate::error::{Complaint, Result};
+use crate::ir::Shape;
 use crate::pack::{self, Source};
 use crate::plan::{ByteKernel, Kernel, Output, Plan, Step};
+use crate::quantised::Quantised;
 
 /// A plan with its packed weights and its arena.
 pub struct Interpreter {
@@ -90,6 +93,30 @@ impl Interpreter {
         let scores = self.bytes()?;
         self.finish();
         Ok([scores, self.bytes()?])
+    }
+
+    /// Runs a network of bytes and gives what each layer computes, in order, after the input. Of a plan that streams nothing
+    /// all is still there when its layer has run.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_bytes`](Self::run_bytes).
+    pub fn byte_values(&mut self, quantised: &Quantised, pixels: &[u8]) -> Result<Vec<QuantisedValue>> {
+        let [height, width, channels] = self.plan.input;
+        let input = QuantisedValue {
+            name: "input".into(),
+            shape: Shape::new(height, width, channels),
+            data: quantised.from_pixels(pixels),
+        };
+        let mut values = vec![input];
+        let none = Normalise { scale: [0.0; 4], offset: [0.0; 4] };
+        self.walk(Image::Pixels(pixels, &none), |step, arena| {
+            values.extend(step.parts.iter().filter_map(|part| {
+                let data = part.bytes(arena, quantised.integers)?;
+                Some(QuantisedValue { name: part.name.clone(), shape: part.output, data })
+            }));
+        })?;
+        Ok(values)
     }
 
     /// What comes after the scores of a network of bytes: its softmax. Nothing where it has none.

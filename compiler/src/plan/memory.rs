@@ -18,10 +18,19 @@ pub enum Holds {
     Ring,
     /// What a layer needs while it runs: a line buffer, or rows of depthwise output.
     Scratch,
+    /// Sums of the rows that a layer multiplies, while it runs.
+    Sums,
     /// The pooled features.
     Features,
     /// The network's output.
     Output,
+}
+
+impl Holds {
+    /// Whether it is needed only while its layer runs.
+    pub fn is_temporary(self) -> bool {
+        matches!(self, Holds::Scratch | Holds::Sums)
+    }
 }
 
 /// How a map replaces the one that it is computed from, in the same bytes.
@@ -83,9 +92,8 @@ impl Plan {
             let read = parts.get(part + 1).map_or(last_step, |&(step, _)| step);
             let uses = kernel.uses();
             let in_place = in_place(&uses);
-            for &[offset, len] in &uses.scratch {
+            for &(holds, [offset, len]) in &uses.scratch {
                 let spans = vec![Span { offset, len, row: 0, rows: 1 }];
-                let holds = Holds::Scratch;
                 lifetimes.push(Lifetime { part, holds, spans, rows: 1, steps: step..=step, in_place: None });
             }
             let (holds, spans) = match (uses.output, kernel.vectors(output.len())) {
@@ -180,7 +188,7 @@ mod tests {
                     let meet = a.steps.start().max(b.steps.start()) <= a.steps.end().min(b.steps.end());
                     let replaced = b.in_place.is_some() && b.part == a.part + 1 && a.holds == Holds::Map;
                     // Of streamed layers only one computes at a time.
-                    let turns = a.holds == Holds::Scratch && b.holds == Holds::Scratch && a.part != b.part;
+                    let turns = a.holds.is_temporary() && b.holds.is_temporary() && a.part != b.part;
                     let shares =
                         |a: &Span, b: &Span| a.offset < b.offset + b.len && b.offset < a.offset + a.len;
                     let overlap = a.spans.iter().any(|a| b.spans.iter().any(|b| shares(a, b)));
@@ -203,7 +211,7 @@ mod tests {
                 "{}",
                 plan.name
             );
-            let written = memory.iter().filter(|life| life.holds != Holds::Scratch).count();
+            let written = memory.iter().filter(|life| !life.holds.is_temporary()).count();
             let softmax = plan.parts().filter(|part| matches!(part.kernel, Kernel::Softmax(_))).count();
             assert_eq!(written + softmax, plan.parts().count(), "{}", plan.name);
         }

@@ -21,7 +21,7 @@ pub(super) struct Uses {
     pub(super) input: Option<Place>,
     /// A map, where the output is one.
     pub(super) output: Option<Place>,
-    pub(super) scratch: Vec<[usize; 2]>,
+    pub(super) scratch: Vec<(Holds, [usize; 2])>,
     /// Output rows at a time.
     pub(super) strip: usize,
 }
@@ -90,13 +90,20 @@ impl Uses {
 
     /// A layer of floats that works by strips.
     fn by_floats(self, strip: usize, scratch: usize, len: usize) -> Uses {
-        let scratch = vec![[scratch, len].map(|words| words * size_of::<f32>())];
+        let scratch = vec![(Holds::Scratch, [scratch, len].map(|words| words * size_of::<f32>()))];
         Uses { strip, scratch, ..self }
     }
 
-    /// A layer of bytes that works by strips, or at least needs row sums.
-    fn by_bytes(self, strip: usize, scratch: &[Option<[usize; 2]>]) -> Uses {
-        Uses { strip, scratch: scratch.iter().flatten().copied().collect(), ..self }
+    /// A layer of bytes that works by strips.
+    fn by_bytes(mut self, strip: usize, scratch: usize, len: usize) -> Uses {
+        self.scratch.push((Holds::Scratch, [scratch, len]));
+        Uses { strip, ..self }
+    }
+
+    /// A layer of bytes that has row sums, if it has.
+    fn with_sums(mut self, sums: Option<usize>, len: usize) -> Uses {
+        self.scratch.extend(sums.map(|at| (Holds::Sums, [at, len])));
+        self
     }
 }
 
@@ -159,21 +166,20 @@ impl ByteKernel {
         match self {
             ByteKernel::Stem(checked) => {
                 let layer = checked.layer();
-                let scratch =
-                    [Some([layer.lines, layer.lines_len()]), layer.sums.map(|at| [at, layer.sums_len()])];
-                Uses::new(None, Some(Place::bytes(&layer.output))).by_bytes(layer.strip, &scratch)
+                Uses::new(None, Some(Place::bytes(&layer.output)))
+                    .by_bytes(layer.strip, layer.lines, layer.lines_len())
+                    .with_sums(layer.sums, layer.sums_len())
             }
             ByteKernel::Separable(checked) => {
                 let layer = checked.layer();
-                let scratch =
-                    [Some([layer.scratch, layer.scratch_len()]), layer.sums.map(|at| [at, layer.sums_len()])];
-                maps(&layer.input, &layer.output).by_bytes(layer.strip, &scratch)
+                maps(&layer.input, &layer.output)
+                    .by_bytes(layer.strip, layer.scratch, layer.scratch_len())
+                    .with_sums(layer.sums, layer.sums_len())
             }
             ByteKernel::Depthwise(checked) => maps(&checked.layer().input, &checked.layer().output),
             ByteKernel::Pointwise(checked) => {
                 let layer = checked.layer();
-                let sums = [layer.sums.map(|at| [at, layer.sums_len()])];
-                maps(&layer.input, &layer.output).by_bytes(layer.output.height, &sums)
+                maps(&layer.input, &layer.output).with_sums(layer.sums, layer.sums_len())
             }
             ByteKernel::Pool(checked, _) => Uses::new(Some(Place::bytes(&checked.layer().input)), None),
             ByteKernel::FullyConnected(..) => Uses::new(None, None),
