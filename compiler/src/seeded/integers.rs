@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use mobilenet_kernels::fixed::{self, Factor, Multiplier};
 
+use super::Random;
 use crate::error::{Complaint, Result};
 use crate::family::Activation;
 use crate::ir::{Graph, Op, Params};
@@ -11,8 +12,10 @@ use crate::pack::{self, Folded, Tensors};
 use crate::quantised::Quantised;
 use crate::weights::{Affine, Integers, QuantisedLayer, Tensor};
 
-/// The largest number of a map.
-const REACH: f32 = 6.0;
+/// The largest number of a map: ranges that were measured are rarely those of a clamp.
+const REACH: [f64; 2] = [4.0, 8.0];
+/// How far the byte that stands for 0 is above the least, after a clamp.
+const ZERO: [f64; 2] = [0.0, 9.0];
 /// The largest score, either way.
 const SCORES: f32 = 8.0;
 
@@ -27,7 +30,8 @@ pub fn quantised(graph: &Graph, seed: u64, integers: Integers) -> Result<Quantis
     let [least, _] = integers.range();
     // Pictures reach from -1 to 1.
     let input = Affine { scale: 1.0 / 128.0, zero: least + 128 };
-    let mut quantising = Quantising { tensors, integers, last: input, layers: HashMap::new() };
+    let random = Random(seed);
+    let mut quantising = Quantising { random, tensors, integers, last: input, layers: HashMap::new() };
     for id in graph.ids() {
         match &graph.node(id).op {
             Op::Conv(conv) | Op::Depthwise(conv) | Op::Pointwise(conv) => {
@@ -50,6 +54,7 @@ pub fn quantised(graph: &Graph, seed: u64, integers: Integers) -> Result<Quantis
 
 /// A graph whose layers have been quantised up to some point.
 struct Quantising {
+    random: Random,
     tensors: Tensors,
     integers: Integers,
     /// What the last map stands for.
@@ -62,11 +67,11 @@ impl Quantising {
     fn layer(&mut self, params: &Params, activation: Option<Activation>) -> Result<()> {
         let Folded { kernel, bias } = pack::folded(params, &self.tensors)?;
         let [least, greatest] = self.integers.range();
-        let output = match activation {
-            None => Affine { scale: SCORES / 128.0, zero: least + 128 },
-            Some(Activation::Linear) => Affine { scale: REACH / 128.0, zero: least + 128 },
-            Some(_) => Affine { scale: REACH / 255.0, zero: least },
-        };
+        let output = self.output(activation);
+        let [low, high] = activation.unwrap_or(Activation::Linear).bounds();
+        let byte = |bound: f32| (bound / output.scale).round() + output.zero as f32;
+        let bound = |bound: f32| byte(bound).clamp(least as f32, greatest as f32) as i32;
+        let clamp = [low, high].map(bound);
         let (input, outputs) = (self.last, bias.len());
         let (scales, kernel_zero) = match self.integers {
             Integers::U8 => by_tensor(&kernel, outputs),
@@ -87,11 +92,24 @@ impl Quantising {
             }
         };
         let factors = scales.iter().map(factor).collect();
-        let (kernel, clamp) = (Tensor { shape, data: kernel }, [least, greatest]);
+        let kernel = Tensor { shape, data: kernel };
         let layer = QuantisedLayer { kernel, kernel_zero, bias, factors, input, output, clamp };
         self.layers.insert(params.layer.clone(), layer);
         self.last = output;
         Ok(())
+    }
+}
+
+impl Quantising {
+    /// What the bytes that come out of a layer stand for.
+    fn output(&mut self, activation: Option<Activation>) -> Affine {
+        let [least, _] = self.integers.range();
+        let reach = self.random.between(REACH) as f32;
+        match activation {
+            None => Affine { scale: SCORES / 128.0, zero: least + 128 },
+            Some(Activation::Linear) => Affine { scale: reach / 128.0, zero: least + 128 },
+            Some(_) => Affine { scale: reach / 250.0, zero: least + self.random.between(ZERO) as i32 },
+        }
     }
 }
 
