@@ -136,19 +136,22 @@ fn check_quantised(what: &str, graph: &Graph, quantised: &Quantised) {
     let none = Normalise { scale: [0.0; 4], offset: [0.0; 4] };
     for stream in [true, false] {
         let plan = Plan::new(graph, Options { stream, bytes: Some(Bytes::from(quantised)) }).unwrap();
-        for (isa, threads) in Isa::available().flat_map(|isa| [(isa, 1), (isa, 2)]) {
+        for isa in Isa::available() {
             let kernels = Kernels::new(isa).unwrap();
-            let interpreter = Interpreter::new(plan.clone(), quantised, kernels).unwrap();
-            let mut interpreter = interpreter.with_threads(NonZeroUsize::new(threads).unwrap());
-            // Twice: nothing of the first run may be left in the way of the second.
-            interpreter.run_bytes(Image::Pixels(&other, &none)).unwrap();
-            let found = interpreter.run_bytes(Image::Pixels(&image, &none)).unwrap();
-            let how = format!("{what}, {isa}, {threads} threads, streamed {stream}");
-            assert_eq!(found[0], expected, "{how}");
-            assert_eq!(found[1], output, "{how}");
+            let mut interpreter = Interpreter::new(plan.clone(), quantised, kernels).unwrap();
+            for threads in [1, 2] {
+                interpreter = interpreter.with_threads(NonZeroUsize::new(threads).unwrap());
+                // The other first: nothing of one run may be left in the way of the next.
+                interpreter.run_bytes(Image::Pixels(&other, &none)).unwrap();
+                let found = interpreter.run_bytes(Image::Pixels(&image, &none)).unwrap();
+                let how = format!("{what}, {isa}, {threads} threads, streamed {stream}");
+                assert_eq!(found[0], expected, "{how}");
+                assert_eq!(found[1], output, "{how}");
+            }
             let numbers: Vec<f32> = expected.iter().map(|&byte| quantised.scores.number(byte)).collect();
             let tensor = seeded::image(input, 3);
-            assert_eq!(interpreter.run(Image::Tensor(&tensor)).unwrap(), numbers, "{how}, as numbers");
+            let found = interpreter.run(Image::Tensor(&tensor)).unwrap();
+            assert_eq!(found, numbers, "{what}, {isa}, as numbers");
         }
     }
 }
@@ -186,7 +189,7 @@ fn bytes_of_odd_sizes() {
 
 #[test]
 fn mobilenets_of_bytes() {
-    for (resolution, alpha, classes) in [(128, 0.25, 1001), (96, 0.35, 2), (64, 0.6, 1000)] {
+    for (resolution, alpha, classes) in [(96, 0.25, 1001), (64, 0.35, 2)] {
         check_bytes(&format!("{alpha} {resolution}"), &mobilenet(resolution, alpha, classes));
     }
 }
@@ -194,7 +197,7 @@ fn mobilenets_of_bytes() {
 #[test]
 fn bytes_with_other_zero_points() {
     let builder = Builder::new(33, 40, 3).full(12, 2).separable(24, 1).separable(40, 2).classes(17);
-    for (kernel_zero, least) in [(0, 40), (128, 0), (255, 0), (3, 200)] {
+    for (kernel_zero, least) in [(90, 40), (128, 0), (170, 0), (110, 200)] {
         let mut quantised = seeded::quantised(&builder.graph, 6, Integers::U8).unwrap();
         for layer in quantised.layers.values_mut() {
             let moved = |w: i16| (i32::from(w) + kernel_zero - layer.kernel_zero).clamp(0, 255) as i16;
