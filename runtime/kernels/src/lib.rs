@@ -17,6 +17,8 @@ extern crate alloc;
 #[cfg(all(feature = "alloc", feature = "std"))]
 extern crate std as alloc;
 
+#[cfg(feature = "simd")]
+mod dot;
 pub mod fixed;
 pub mod header;
 pub mod image;

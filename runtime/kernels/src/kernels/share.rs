@@ -30,14 +30,14 @@ const TASKS: usize = 8;
 const WORTH: usize = 200_000;
 
 /// Panels of a layer's outputs.
-fn panels(outputs: usize) -> usize {
+pub(super) fn panels(outputs: usize) -> usize {
     padded(outputs).div_ceil(PANEL)
 }
 
 impl Kernels<'_> {
     /// Calls `work` with parts of `rows` x `0..columns` that make up the whole: once, or task by task on the team, if so
     /// many multiply-adds are worth it.
-    fn share(&self, macs: usize, rows: Rows, columns: usize, work: impl Fn(Rows, Columns) + Sync) {
+    pub(super) fn share(&self, macs: usize, rows: Rows, columns: usize, work: impl Fn(Rows, Columns) + Sync) {
         #[cfg(feature = "std")]
         if let Some(team) = self.team.filter(|team| team.threads() > 1 && macs >= WORTH) {
             let tasks = TASKS * team.threads();
@@ -185,7 +185,7 @@ impl Kernels<'_> {
 }
 
 /// Rows in strips of `strip`.
-fn strips(rows: Rows, strip: usize) -> impl Iterator<Item = Rows> {
+pub(super) fn strips(rows: Rows, strip: usize) -> impl Iterator<Item = Rows> {
     let end = rows.end;
     rows.step_by(strip).map(move |from| from..(from + strip).min(end))
 }

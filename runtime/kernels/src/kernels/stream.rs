@@ -44,6 +44,12 @@ impl<'s> Stream<'s> {
             Stage::Separable(layer) => {
                 (layer.layer().output.height, layer.layer().strip, layer.layer().window)
             }
+            Stage::ByteStem(layer) => {
+                (layer.layer().output.height, layer.layer().strip, layer.layer().window)
+            }
+            Stage::ByteSeparable(layer) => {
+                (layer.layer().output.height, layer.layer().strip, layer.layer().window)
+            }
         };
         while self.made[i] < rows.min(height) {
             let (from, to) = (self.made[i], (self.made[i] + strip).min(height));
@@ -66,6 +72,18 @@ impl<'s> Stream<'s> {
                     }
                     Stage::Separable(layer) => {
                         self.kernels.sharing(layer).separable_rows(layer.layer(), from..to, self.memory);
+                    }
+                    Stage::ByteStem(layer) => {
+                        self.kernels.sharing(layer).bytes().stem_rows(
+                            layer.layer(),
+                            from..to,
+                            self.image,
+                            self.memory,
+                        );
+                    }
+                    Stage::ByteSeparable(layer) => {
+                        let kernels = self.kernels.sharing(layer).bytes();
+                        kernels.separable_rows(layer.layer(), from..to, self.memory);
                     }
                 }
             }

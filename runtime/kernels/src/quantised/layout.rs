@@ -3,7 +3,12 @@
 //! Bytes are multiplied in **quads**: four inputs with four weights, and the sum of the products goes into 32 bits. It is what
 //! processors with dot-product instructions do, and others can do well. The weights of a matrix product are in panels of 32
 //! outputs, `[N/32][K/4][32][4]`; the last panel is 16 or 32 wide. Those of a 3x3 depthwise convolution are
-//! `[C/16][column][16][4]`, a quad being the three rows of a column, and 0.
+//! `[C/16][row][16][4]`, a quad being the three columns of a row, and 0; a fourth row has a word a channel.
+//!
+//! What counts is the weight less the kernel's zero point, which has nine bits where kernels are unsigned, but hardly ever more
+//! than eight. Weights of a matrix product are stored as such where all of them fit into a byte; else 128 less than they are
+//! in the file, and [`Word::Correction`] makes up for it. So are those of a depthwise convolution, channel by channel: its
+//! fourth row says by how much they are stored lower.
 //!
 //! Sections lie among packed `f32`s, at multiples of 64 bytes; like theirs, offsets and lengths count 4-byte words.
 
@@ -39,7 +44,7 @@ pub enum Word {
     High = 2,
     /// The unsigned byte that stands for 0 in the output; only fixed-point epilogues ask for it.
     OutputZero = 3,
-    /// What the sum of a pixel's inputs is multiplied with: 128 less the kernel's zero point, where kernels are unsigned.
+    /// What the sum of a pixel's inputs is multiplied with, because weights are stored lower by so much; 0 where they are not.
     Correction = 4,
     /// Distance between the numbers of two neighbouring bytes of the input, an `f32`; only first convolutions ask for it, to
     /// take floats.
@@ -54,10 +59,11 @@ pub const HEAD: usize = ALIGN;
 /// Each output has three words, `[bias][a][b]`, a block of each after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `floor(sum * a + b)` of `f32`s a and b, rounded once before the floor.
+    /// `floor(sum * a + b)` of `f32`s a and b, rounded once before the floor. Both are 0 or [not too small](super::pack), and a is
+    /// below 1.
     Float = 0,
     /// The same in `f64`: a and b are the factor and the exponent of a [`Multiplier`](crate::fixed::Multiplier), the scale is
-    /// `a * 2^(b - 31)`, the shift [`shift`] of the exponent.
+    /// `a * 2^(b - 31)`, the shift [`shift`] of the exponent, which is not too small either.
     Double = 1,
     /// As the reference does it, with that factor and exponent.
     Fixed = 2,
@@ -102,9 +108,9 @@ impl Section {
         Self::new(outputs, runs * quads(run) * padded(outputs))
     }
 
-    /// A 3x3 depthwise convolution.
+    /// A 3x3 depthwise convolution: three rows of quads, and what they are stored lower by.
     pub const fn depthwise(channels: usize) -> Self {
-        Self::new(channels, 3 * padded(channels))
+        Self::new(channels, 4 * padded(channels))
     }
 }
 

@@ -1,0 +1,85 @@
+//! Dot products of bytes: what differs between instruction sets in networks of bytes.
+//!
+//! Everything comes in blocks of 16, as channels do: 16 sums of 32 bits are one vector, two or four.
+
+mod scalar;
+
+pub(crate) use scalar::Scalar;
+
+use crate::simd::Simd;
+
+/// Which of four neighbouring pixels are inside a map.
+#[derive(Clone, Copy)]
+pub(crate) struct Inside {
+    /// The first that is.
+    pub(crate) first: usize,
+    /// The first behind it that is not.
+    pub(crate) end: usize,
+}
+
+impl Inside {
+    /// Of the four pixels from `column` on, in a row of `width`.
+    #[inline(always)]
+    pub(crate) fn new(column: isize, width: usize) -> Self {
+        let first = (-column).clamp(0, 4);
+        Inside { first: first as usize, end: (width as isize - column).clamp(first, 4) as usize }
+    }
+}
+
+/// Sixteen dot products of quads at a time.
+///
+/// # Safety
+///
+/// Methods may only be called where the processor has the instruction set: inside an entry point whose
+/// `target_feature`s include it. Pointers may have any alignment.
+pub(crate) trait Dot: Copy {
+    /// 16 sums.
+    type Sums: Copy;
+    /// 16 quads of unsigned bytes.
+    type Left: Copy;
+    /// 16 quads of signed bytes.
+    type Right: Copy;
+    /// 16 factors or summands.
+    type Floats: Copy;
+    /// The set's floats: prefetches are the same.
+    type Set: Simd;
+    /// Blocks that a tile of a matrix product is wide, 1 or 2.
+    const BLOCKS: usize;
+    /// Pixels of such a tile: sums and operands leave a register to spare, or the compiler spills.
+    const TILE: usize;
+    /// Pixels of a tile one block wide.
+    const COLUMN: usize;
+
+    /// Calls `f` as a function of its own with the instruction set switched on. `f` must be `#[inline(always)]`.
+    unsafe fn call(f: impl FnOnce());
+
+    unsafe fn splat(value: i32) -> Self::Sums;
+    /// Reads 16 sums.
+    unsafe fn load(from: *const i32) -> Self::Sums;
+    /// Writes 16 sums.
+    unsafe fn store(to: *mut i32, sums: Self::Sums);
+    unsafe fn add(a: Self::Sums, b: Self::Sums) -> Self::Sums;
+
+    /// One quad, 16 times.
+    unsafe fn broadcast(from: *const u8) -> Self::Left;
+    /// 16 quads as they lie in memory.
+    unsafe fn left(from: *const u8) -> Self::Left;
+    /// Four neighbouring pixels of a block, by channel: quad c has byte c of each.
+    unsafe fn window(from: *const u8) -> Self::Left;
+    /// The same; pixels that are not inside are not read, but are `outside` in all channels.
+    unsafe fn window_at_border(from: *const u8, inside: Inside, outside: u8) -> Self::Left;
+    /// 16 quads as they lie in memory.
+    unsafe fn right(from: *const i32) -> Self::Right;
+    /// Adds the products of each quad to its sum, wrapping.
+    unsafe fn dot(sums: Self::Sums, left: Self::Left, right: Self::Right) -> Self::Sums;
+
+    /// Reads 16 floats.
+    unsafe fn floats(from: *const f32) -> Self::Floats;
+    /// `sum * scale + shift` as an `f32`, rounded once; then without its fraction.
+    ///
+    /// Where there is no fused multiply-add, `f64`s do the same: [`packing`](crate::quantised::pack) sees to it that below 512
+    /// their sum is exact.
+    unsafe fn scale(sums: Self::Sums, scale: Self::Floats, shift: Self::Floats) -> Self::Sums;
+    /// Writes four blocks of sums as the nearest bytes between two bounds, the first `pixels` of them.
+    unsafe fn store_bytes(to: *mut u8, sums: [Self::Sums; 4], pixels: usize, bounds: [u8; 2]);
+}

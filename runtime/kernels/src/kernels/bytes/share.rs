@@ -1,0 +1,162 @@
+//! Layers of bytes by strips, and strips in tasks, as those of floats are.
+
+use super::super::share::{Memory, panels, strips};
+use super::Bytes;
+use crate::image::Image;
+use crate::layout::{ByteMap, Order, Window};
+use crate::ops::quantised::{stem, word};
+use crate::ops::{Columns, Part, Rows};
+use crate::quantised::layer::{FullyConnected, Separable, Stem};
+use crate::quantised::layout::Word;
+
+/// Multiply-adds of bytes that take as long as one of floats.
+const TOGETHER: usize = 4;
+
+impl Bytes<'_> {
+    fn share(&self, macs: usize, rows: Rows, columns: usize, work: impl Fn(Rows, Columns) + Sync) {
+        self.0.share(macs / TOGETHER, rows, columns, work);
+    }
+
+    /// Rows of the first convolution.
+    ///
+    /// # Safety
+    ///
+    /// The layer must be checked against memory and image; so below.
+    pub(in super::super) unsafe fn stem_rows(
+        &self,
+        layer: &Stem,
+        rows: Rows,
+        image: Image<'_>,
+        memory: Memory,
+    ) {
+        for strip in strips(rows, layer.strip) {
+            // SAFETY: passed on; the processor has the set, because `self` exists. Tasks write different pixels or
+            // channels of the output, after lines and sums have been filled; so below.
+            unsafe {
+                stem::lines(layer, strip.clone(), image, memory.weights, memory.bytes());
+                let sums = memory.sums(layer.sums, layer.weights);
+                if !sums.is_null() {
+                    (self.table().stem_sums)(layer, strip.len(), memory.weights, sums, memory.bytes());
+                }
+                let from = strip.start;
+                let inputs = layer.window.size * layer.window.size * layer.image[2];
+                let macs = strip.len() * layer.output.row_len() * inputs;
+                self.share(macs, strip, panels(layer.output.channels), |rows, columns| {
+                    let (memory, part) = (memory, Part { from, rows, columns });
+                    let sums = memory.sums(layer.sums, layer.weights);
+                    (self.table().stem)(layer, part, sums, memory.weights, memory.bytes());
+                });
+            }
+        }
+    }
+
+    /// Rows of a depthwise convolution; row `from` is written to row 0 of the output.
+    ///
+    /// # Safety
+    ///
+    /// As above, for maps and the section at `weights`.
+    pub(super) unsafe fn depthwise_rows(
+        &self,
+        (input, window, output): (&ByteMap, &Window, &ByteMap),
+        (from, rows): (usize, Rows),
+        weights: usize,
+        memory: Memory,
+    ) {
+        let macs = rows.len() * output.row_len() * 9;
+        self.share(macs, rows, input.blocks(), |rows, columns| {
+            let (memory, part) = (memory, Part { from, rows, columns });
+            // SAFETY: as in stem_rows.
+            unsafe {
+                let section = memory.weights.add(weights);
+                (self.table().depthwise)(input, window, output, part, section, memory.bytes());
+            }
+        });
+    }
+
+    /// Rows of a pointwise convolution; row `from` is made of row 0 of the input.
+    ///
+    /// # Safety
+    ///
+    /// As above, for maps, sums and the section at `weights`.
+    pub(super) unsafe fn pointwise_rows(
+        &self,
+        (input, output): (&ByteMap, &ByteMap),
+        (from, rows): (usize, Rows),
+        sums: Option<usize>,
+        weights: usize,
+        memory: Memory,
+    ) {
+        // SAFETY: as in stem_rows.
+        unsafe {
+            let to = memory.sums(sums, weights);
+            if !to.is_null() {
+                (self.table().sums)(input, rows.len(), memory.weights.add(weights), to, memory.bytes());
+            }
+        }
+        let macs = rows.len() * output.row_len() * input.channels;
+        self.share(macs, rows, panels(output.channels), |rows, columns| {
+            let (memory, part) = (memory, Part { from, rows, columns });
+            // SAFETY: as in stem_rows.
+            unsafe {
+                let (sums, section) = (memory.sums(sums, weights), memory.weights.add(weights));
+                (self.table().pointwise)(input, output, part, sums, section, memory.bytes());
+            }
+        });
+    }
+
+    /// Rows of a depthwise-separable block: depthwise into the scratch strip, pointwise from there.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    pub(in super::super) unsafe fn separable_rows(&self, layer: &Separable, rows: Rows, memory: Memory) {
+        let Separable { input, window, output, scratch, .. } = layer;
+        for strip in strips(rows, layer.strip) {
+            let from = strip.start;
+            let scratch = ByteMap {
+                height: strip.len(),
+                width: output.width,
+                channels: input.channels,
+                offset: *scratch,
+                order: Order::Plane,
+            };
+            // SAFETY: passed on; a strip of the scratch map is inside `scratch_len`, its sums inside `sums_len`.
+            unsafe {
+                let half = (input, window, &scratch);
+                self.depthwise_rows(half, (from, strip.clone()), layer.depthwise, memory);
+                self.pointwise_rows((&scratch, output), (from, strip), layer.sums, layer.pointwise, memory);
+            }
+        }
+    }
+
+    /// All columns of a classifier.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    pub(super) unsafe fn fully_connected_columns(&self, layer: &FullyConnected, memory: Memory) {
+        let macs = layer.inputs * layer.outputs;
+        self.share(macs, 0..1, panels(layer.outputs), |_, panels| {
+            let (memory, table) = (memory, self.table());
+            // SAFETY: as in stem_rows; tasks write different columns.
+            unsafe { (table.fully_connected)(layer, panels, memory.weights, memory.bytes()) }
+        });
+    }
+}
+
+impl Memory {
+    /// Where row sums are; null where the section at `weights` needs none.
+    ///
+    /// # Safety
+    ///
+    /// The section must be there.
+    unsafe fn sums(self, offset: Option<usize>, weights: usize) -> *mut i32 {
+        match offset {
+            // SAFETY: passed on.
+            Some(offset) if unsafe { word(self.weights.add(weights), Word::Correction) } != 0 => {
+                self.bytes().wrapping_add(offset).cast()
+            }
+            _ => core::ptr::null_mut(),
+        }
+    }
+}
