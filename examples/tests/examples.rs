@@ -84,7 +84,8 @@ fn networks_of_bytes_have_the_outputs_of_their_file() {
         ];
         for (pixels, expected) in cases("person_detect") {
             for model in &models {
-                let found = model.output(<&[u8; 96 * 96]>::try_from(&pixels[..]).unwrap(), &mut model.scratch());
+                let found =
+                    model.output(<&[u8; 96 * 96]>::try_from(&pixels[..]).unwrap(), &mut model.scratch());
                 assert_eq!(found.map(i64::from).to_vec(), expected, "{isa}");
             }
         }
