@@ -114,7 +114,7 @@ fn bytes_are_inspected_packed_and_compiled() {
     folder.good(&["pack", "--weights", &model, "-o", "person.mnw"]);
     let packed = std::fs::metadata(folder.path().join("person.mnw")).unwrap().len();
     assert_eq!(document["weight_bytes"], packed);
-    folder.good(&["compile", "--weights", &model, "-o", "person.rs", "--name", "Person"]);
+    folder.good(&["compile", "--weights", &model, "-o", "person.rs", "--type", "Person"]);
     let source = folder.read("person.rs");
     assert!(source.contains("Quantised for Person") && source.contains("type Output = [i8; 2];"), "{source}");
     assert_eq!(std::fs::read(folder.path().join("person.mnw")).unwrap().len() as u64, packed);
