@@ -2,9 +2,21 @@
 //!
 //! Everything comes in blocks of 16, as channels do: 16 sums of 32 bits are one vector, two or four.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod sse2;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::{Avx2, AvxVnni};
 pub(crate) use scalar::Scalar;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use sse2::Sse2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use vnni::Vnni;
 
 use crate::simd::Simd;
 

@@ -45,7 +45,11 @@ impl Table {
         }
         match isa {
             #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 if Isa::has_vnni() => Some(&AVX512_VNNI),
+            #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => Some(&avx512::TABLE),
+            #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => Some(&AVX_VNNI),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => Some(&avx2::TABLE),
             #[cfg(target_arch = "x86_64")]
@@ -94,12 +98,13 @@ macro_rules! instantiate {
 
             $(instantiate! { @@ $features $simd, $name, $($algorithm)::+, $($parameter: $type),* })*
 
-            pub(super) static TABLE: Table = Table {
+            pub(super) const PARTS: Table = Table {
                 isa: $isa,
                 lanes: <$simd as simd::Simd>::LANES,
                 bytes: &bytes::$bytes::TABLE,
                 $($name),*
             };
+            pub(super) static TABLE: Table = PARTS;
         }
     };
     (@@ ($($features:literal)?) $simd:ty, $name:ident, $($algorithm:ident)::+, $($parameter:ident: $type:ty),*) => {
@@ -112,9 +117,16 @@ macro_rules! instantiate {
 }
 
 #[cfg(target_arch = "x86_64")]
-instantiate!(avx512, simd::Avx512, Isa::Avx512, scalar, features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+instantiate!(avx512, simd::Avx512, Isa::Avx512, avx2, features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
 #[cfg(target_arch = "x86_64")]
-instantiate!(avx2, simd::Avx2, Isa::Avx2, scalar, features "avx2,fma");
+instantiate!(avx2, simd::Avx2, Isa::Avx2, avx2, features "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-instantiate!(sse2, simd::Sse2, Isa::Sse2, scalar);
+instantiate!(sse2, simd::Sse2, Isa::Sse2, sse2);
 instantiate!(scalar, simd::Scalar, Isa::Scalar, scalar);
+
+/// AVX-512 where bytes have dot products too.
+#[cfg(target_arch = "x86_64")]
+static AVX512_VNNI: Table = Table { bytes: &bytes::vnni::TABLE, ..avx512::PARTS };
+/// To floats the same as AVX2.
+#[cfg(target_arch = "x86_64")]
+static AVX_VNNI: Table = Table { isa: Isa::AvxVnni, bytes: &bytes::avx_vnni::TABLE, ..avx2::PARTS };

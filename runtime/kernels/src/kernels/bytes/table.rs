@@ -68,4 +68,12 @@ macro_rules! instantiate {
     };
 }
 
+#[cfg(target_arch = "x86_64")]
+instantiate!(vnni, dot::Vnni, features "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma");
+#[cfg(target_arch = "x86_64")]
+instantiate!(avx_vnni, dot::AvxVnni, features "avx2,fma,avxvnni");
+#[cfg(target_arch = "x86_64")]
+instantiate!(avx2, dot::Avx2, features "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+instantiate!(sse2, dot::Sse2);
 instantiate!(scalar, dot::Scalar);

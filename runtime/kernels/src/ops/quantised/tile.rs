@@ -126,7 +126,7 @@ impl Product<'_> {
         while block < blocks {
             // SAFETY: passed on; the group's blocks are inside the panel.
             unsafe {
-                if const { D::BLOCKS == EACH } && block % EACH == 0 && block + 1 < blocks {
+                if const { D::BLOCKS == EACH } && block.is_multiple_of(EACH) && block + 1 < blocks {
                     self.group::<D, L, EACH>(block, rows, pixels, left);
                     block += EACH;
                 } else {

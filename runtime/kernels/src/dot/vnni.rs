@@ -1,0 +1,118 @@
+//! 512-bit vectors: one is a block.
+
+use core::arch::x86_64::*;
+
+use super::{Dot, Inside};
+use crate::layout::BLOCK;
+use crate::simd;
+
+/// AVX-512 with VNNI and VBMI.
+#[derive(Clone, Copy)]
+pub(crate) struct Vnni;
+
+/// Byte `4 * c + p` of transposed pixels is byte `16 * p + c`.
+static TRANSPOSED: [u8; 64] = {
+    let mut bytes = [0; 64];
+    let mut i = 0;
+    while i < 64 {
+        bytes[i] = (i % 4 * BLOCK + i / 4) as u8;
+        i += 1;
+    }
+    bytes
+};
+
+/// Packing goes lane by lane: lane l of four packed vectors has their lanes l.
+static PACKED: [u32; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
+
+// SAFETY of all: the caller has the instruction set, and what is read and written is there, by the contract of Dot.
+#[allow(clippy::undocumented_unsafe_blocks, reason = "said once, above")]
+impl Dot for Vnni {
+    type Sums = __m512i;
+    type Left = __m512i;
+    type Right = __m512i;
+    type Floats = __m512;
+    type Set = simd::Avx512;
+    const BLOCKS: usize = 2;
+    // 14 x 2 sums, 2 weights, 1 broadcast.
+    const TILE: usize = 14;
+    const COLUMN: usize = 14;
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma")]
+    #[inline(never)]
+    unsafe fn call(f: impl FnOnce()) {
+        f();
+    }
+    #[inline(always)]
+    unsafe fn splat(value: i32) -> __m512i {
+        unsafe { _mm512_set1_epi32(value) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const i32) -> __m512i {
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut i32, sums: __m512i) {
+        unsafe { _mm512_storeu_si512(to.cast(), sums) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_add_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn broadcast(from: *const u8) -> __m512i {
+        unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
+    }
+    #[inline(always)]
+    unsafe fn left(from: *const u8) -> __m512i {
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn window(from: *const u8) -> __m512i {
+        unsafe { transposed(_mm512_loadu_si512(from.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn window_at_border(from: *const u8, Inside { first, end }: Inside, outside: u8) -> __m512i {
+        // Two bits a pixel. What is masked is not touched.
+        let mask = (0xff_u32 << (2 * first)) & !(0xff_u32 << (2 * end));
+        unsafe {
+            let outside = _mm512_set1_epi8(outside as i8);
+            transposed(_mm512_mask_loadu_epi64(outside, mask as u8, from.cast()))
+        }
+    }
+    #[inline(always)]
+    unsafe fn right(from: *const i32) -> __m512i {
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn dot(sums: __m512i, left: __m512i, right: __m512i) -> __m512i {
+        unsafe { _mm512_dpbusd_epi32(sums, left, right) }
+    }
+    #[inline(always)]
+    unsafe fn floats(from: *const f32) -> __m512 {
+        unsafe { _mm512_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn scale(sums: __m512i, scale: __m512, shift: __m512) -> __m512i {
+        unsafe { _mm512_cvttps_epi32(_mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), scale, shift)) }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(to: *mut u8, [a, b, c, d]: [__m512i; 4], pixels: usize, [low, high]: [u8; 2]) {
+        unsafe {
+            let packed = _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+            let bytes = _mm512_permutexvar_epi32(_mm512_loadu_si512(PACKED.as_ptr().cast()), packed);
+            let bytes = _mm512_max_epu8(bytes, _mm512_set1_epi8(low as i8));
+            let bytes = _mm512_min_epu8(bytes, _mm512_set1_epi8(high as i8));
+            match pixels {
+                4 => _mm512_storeu_si512(to.cast(), bytes),
+                _ => _mm512_mask_storeu_epi64(to.cast(), !(0xff_u32 << (2 * pixels)) as u8, bytes),
+            }
+        }
+    }
+}
+
+/// Four pixels of a block as its quads.
+#[inline(always)]
+unsafe fn transposed(pixels: __m512i) -> __m512i {
+    // SAFETY: as above.
+    unsafe { _mm512_permutexvar_epi8(_mm512_loadu_si512(TRANSPOSED.as_ptr().cast()), pixels) }
+}
