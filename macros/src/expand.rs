@@ -1,6 +1,7 @@
 //! From a call of the macro to a compiled model.
 
 use mobilenet_compiler::build::{Argument, Build, Built, Fault};
+use mobilenet_compiler::error::Report;
 use mobilenet_compiler::names;
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -51,6 +52,10 @@ fn build(invocation: &Invocation) -> Result<Build, Error> {
     if let Some(labels) = &invocation.labels {
         build = build.labels(labels.value());
     }
+    if let Some(precision) = &invocation.precision {
+        let parsed = precision.value().parse();
+        build = build.precision(parsed.map_err(|report: Report| (precision.span(), report.to_string()))?);
+    }
     Ok(build)
 }
 
@@ -76,7 +81,7 @@ fn tokens(invocation: &Invocation, built: &Built, packed: Option<&str>) -> Token
 
 /// The literal that is at fault, and what is wrong with it.
 fn blame(invocation: &Invocation, fault: &Fault) -> Error {
-    let Invocation { model, alpha, rho, classes, labels, .. } = invocation;
+    let Invocation { model, alpha, rho, classes, labels, precision, .. } = invocation;
     let model = model.as_ref().map(|model| model.span());
     let span = match fault.argument {
         Argument::Model => model,
@@ -84,6 +89,7 @@ fn blame(invocation: &Invocation, fault: &Fault) -> Error {
         Argument::Rho => rho.as_ref().map(|rho| rho.span),
         Argument::Classes => classes.as_ref().map(|classes| classes.span()),
         Argument::Labels => labels.as_ref().map(|labels| labels.span()),
+        Argument::Precision => precision.as_ref().map(|precision| precision.span()),
         Argument::Weights => Some(weights_span(invocation)),
     };
     (span.or(model).unwrap_or_else(Span::call_site), fault.report.to_string())

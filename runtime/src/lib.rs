@@ -20,7 +20,7 @@ pub use mobilenet_generated as models;
 pub use mobilenet_kernels as kernels;
 pub use mobilenet_kernels::Isa;
 pub use mobilenet_kernels::image::{Filter, Framing, Normalise, Preprocess};
-pub use mobilenet_kernels::network::{Aligned, Embedded, Network};
+pub use mobilenet_kernels::network::{Aligned, Embedded, Network, Quantised};
 #[cfg(feature = "macros")]
 pub use mobilenet_macros::mobilenet;
 pub use model::{Blueprint, Input, Model, Scratch, preferred_isa};

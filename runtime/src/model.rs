@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use mobilenet_kernels::image::Image;
-use mobilenet_kernels::network::{Array, Embedded, Line, Network, floats_mut};
+use mobilenet_kernels::network::{Array, Byte, Embedded, Line, Network, Quantised, bytes, floats_mut};
 use mobilenet_kernels::{Isa, Kernels, Team, softmax};
 
 use crate::{Error, Guess, Labels, Weights};
@@ -214,6 +214,36 @@ impl<N: Network> Model<N> {
         let mut scores = self.logits(input, scratch);
         softmax(scores.as_mut_slice());
         scores
+    }
+
+    /// The output of a network of bytes, in its own type: to the byte what TensorFlow Lite's reference kernels give of the
+    /// file that it was compiled from. Where that ends in a softmax, a byte counts 256ths, signed ones from -128 on.
+    ///
+    /// ```no_run
+    /// # use mobilenet_runtime::{Model, Network, Quantised};
+    /// # fn run<N: Quantised<Pixels = [u8; 96 * 96], Output = [i8; 2]>>(model: &Model<N>, photo: &[u8; 96 * 96]) {
+    /// // mobilenet! { struct PersonDetector = weights = "person_detect.tflite" }
+    /// // let model = Model::<PersonDetector>::embedded();
+    /// let [no_person, person] = model.output(photo, &mut model.scratch());
+    /// if person > no_person {
+    ///     println!("somebody is there");
+    /// }
+    /// # }
+    /// ```
+    pub fn output(&self, input: &impl Input<N>, scratch: &mut Scratch<N>) -> N::Output
+    where
+        N: Quantised,
+    {
+        let (kernels, arena) = scratch.parts(self.kernels);
+        N::features(kernels, self.weights.values(), input.image(&self.weights), arena);
+        N::logits(kernels, self.weights.values(), arena);
+        N::output(kernels, self.weights.values(), arena);
+        let mut output = N::Output::filled(N::Byte::from_unsigned(0));
+        let unsigned = &bytes(arena)[N::OUTPUT_AT..N::OUTPUT_AT + N::Output::LEN];
+        for (to, &byte) in output.as_mut_slice().iter_mut().zip(unsigned) {
+            *to = N::Byte::from_unsigned(byte);
+        }
+        output
     }
 
     /// The pooled features: what the network sees, before it is put into classes.
