@@ -44,12 +44,16 @@ impl Kernels<'_> {
             // A task has all rows of a few columns, or where there are too few columns one row of one.
             let by_row = columns < tasks / 2 && rows.len() > 1;
             let width = if by_row { 1 } else { columns.div_ceil(tasks) };
-            let (down, across) = (if by_row { rows.len() } else { 1 }, columns.div_ceil(width));
+            let down = if by_row { rows.len() } else { 1 };
+            let across = columns.div_ceil(width.max(1));
             team.run(down * across, &|task| {
-                let first = task / down * width;
+                let first = task / down.max(1) * width;
                 let columns = first..(first + width).min(columns);
                 match by_row {
-                    true => work(rows.start + task % down..rows.start + task % down + 1, columns),
+                    true => {
+                        let row = rows.start + task % down.max(1);
+                        work(row..row + 1, columns)
+                    }
                     false => work(rows.clone(), columns),
                 }
             });
@@ -184,8 +188,8 @@ impl Kernels<'_> {
     }
 }
 
-/// Rows in strips of `strip`.
+/// Rows in strips of `strip`, which is not zero.
 fn strips(rows: Rows, strip: usize) -> impl Iterator<Item = Rows> {
     let end = rows.end;
-    rows.step_by(strip).map(move |from| from..(from + strip).min(end))
+    rows.step_by(strip.max(1)).map(move |from| from..(from + strip).min(end))
 }
