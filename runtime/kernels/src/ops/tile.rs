@@ -138,7 +138,8 @@ impl Heights {
     pub(crate) fn new(pixels: usize, most: usize) -> Self {
         // So few pixels are rare: they go one by one.
         let tiles = if pixels < most.div_ceil(2) { pixels } else { pixels.div_ceil(most) };
-        Heights { tiles, least: pixels / tiles, taller: pixels % tiles }
+        // No pixels are no tiles; the divisor tells the optimiser that it is not zero. So below.
+        Heights { tiles, least: pixels / tiles.max(1), taller: pixels % tiles.max(1) }
     }
 
     /// Whether a height occurs: two tiles or more are at least half as tall as the tallest.
@@ -164,7 +165,7 @@ impl Ahead {
     /// `lines`: cache lines of the group for each block of inputs.
     #[inline(always)]
     pub(crate) fn new(group: *const f32, lines: usize, tiles: usize) -> Self {
-        Ahead { at: group.wrapping_add(AHEAD), share: lines.div_ceil(tiles), left: lines }
+        Ahead { at: group.wrapping_add(AHEAD), share: lines.div_ceil(tiles.max(1)), left: lines }
     }
 
     /// To the share of the next tile.
