@@ -32,7 +32,7 @@ for (const isa of ["simd128", "relaxed-simd"]) {
       assert.equal(model.isa, isa);
       assert.equal(model.name, "0.25_MobileNet_tiny");
       assert.deepEqual([model.height, model.width, model.channels, model.classes], [128, 128, 3, 1000]);
-      assert.equal(model.arenaBytes, 190080);
+      assert.equal(model.arenaBytes, 167552);
       assert.equal(model.labels.length, 1000);
     });
 

@@ -29,7 +29,7 @@ pub const MOBILENET_CLASSES: usize = 1000;
 /// Length of an embedding.
 pub const MOBILENET_EMBEDDING_LEN: usize = 256;
 /// Bytes of working memory.
-pub const MOBILENET_SCRATCH_LEN: usize = 190080;
+pub const MOBILENET_SCRATCH_LEN: usize = 167552;
 /// Alignment of working memory.
 pub const MOBILENET_SCRATCH_ALIGN: usize = 64;
 
