@@ -10,7 +10,7 @@ use crate::family::Activation;
 use crate::ir::{Graph, Op, Params};
 use crate::pack::{self, Folded, Tensors};
 use crate::quantised::Quantised;
-use crate::weights::{Affine, Integers, QuantisedLayer, Tensor};
+use crate::weights::{Affine, Integers, Pooling, QuantisedLayer, Tensor};
 
 /// The largest number of a map: ranges that were measured are rarely those of a clamp.
 const REACH: [f64; 2] = [4.0, 8.0];
@@ -49,7 +49,7 @@ pub fn quantised(graph: &Graph, seed: u64, integers: Integers) -> Result<Quantis
     let Quantising { last: scores, layers, .. } = quantising;
     let output = Affine { scale: 1.0 / 256.0, zero: least };
     let softmax = fixed::Softmax::new(scores.scale, 1.0);
-    Ok(Quantised { integers, input, scores, output, layers, softmax })
+    Ok(Quantised { integers, input, scores, output, layers, pooling: Pooling::Average, softmax })
 }
 
 /// A graph whose layers have been quantised up to some point.

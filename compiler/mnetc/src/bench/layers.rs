@@ -11,8 +11,9 @@ use mobilenet_kernels::{Isa, Kernels};
 use serde_json::{Value, json};
 
 use super::measure::Times;
-use super::{Picture, milliseconds, percent};
+use super::{Input, milliseconds, percent};
 use crate::Failure;
+use crate::graph::words::Kind;
 use crate::output::bytes;
 use crate::table::Column::{Left, Right};
 use crate::table::Table;
@@ -24,16 +25,17 @@ const MOST: Duration = Duration::from_secs(3);
 /// The steps of a model's plan, and those of a plan that streams nothing.
 pub(super) struct Layers {
     streamed: Vec<Layer>,
-    one_by_one: Vec<Layer>,
+    pub(super) one_by_one: Vec<Layer>,
 }
 
 /// A step that was timed.
-struct Layer {
-    name: String,
-    macs: u64,
+pub(super) struct Layer {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) macs: u64,
     /// Of weights, input and output: what has to come from somewhere and go somewhere.
     bytes: usize,
-    times: Times,
+    pub(super) times: Times,
 }
 
 /// Times the steps of a model, walked with the kernels that compiled code calls.
@@ -47,7 +49,7 @@ fn time(compiled: &Compiled, plan: Plan, isa: Isa, threads: NonZeroUsize) -> Res
     let Some(kernels) = Kernels::new(isa) else { return Ok(Vec::new()) };
     let mut layers: Vec<Layer> = plan.steps.iter().map(|step| layer(compiled, &plan, step)).collect();
     let mut interpreter = Interpreter::new(plan, compiled.source()?, kernels)?.with_threads(threads);
-    let picture = Picture::new(compiled)?;
+    let picture = Input::new(compiled)?;
     let image = picture.image(compiled);
     interpreter.run(image)?;
     let start = Instant::now();
@@ -83,8 +85,14 @@ fn layer(compiled: &Compiled, plan: &Plan, step: &Step) -> Layer {
     let values: usize = ends.into_iter().flatten().map(|shape| shape.len()).sum();
     let weights: usize = step.parts.iter().map(|part| plan.weight_bytes_of(&part.kernel)).sum();
     let size = if plan.output.is_some() { 1 } else { size_of::<f32>() };
+    let node = |name: &str| graph.ids().find(|&id| graph.node(id).name == name);
+    let kind = match &step.parts[..] {
+        [one] => node(&one.name).map_or(Kind::Other, |id| Kind::of(&graph.node(id).op)),
+        _ => Kind::Other,
+    };
     Layer {
         name,
+        kind,
         macs: step.parts.iter().filter_map(|part| cost(&part.name)).sum(),
         bytes: weights + values * size,
         times: Times::default(),
@@ -92,8 +100,13 @@ fn layer(compiled: &Compiled, plan: &Plan, step: &Step) -> Layer {
 }
 
 impl Layer {
+    /// Multiply-adds for each byte touched.
+    pub(super) fn intensity(&self) -> f64 {
+        self.macs as f64 / self.bytes.max(1) as f64
+    }
+
     /// Multiply-adds a second in the fastest run.
-    fn rate(&self) -> f64 {
+    pub(super) fn rate(&self) -> f64 {
         self.macs as f64 / self.times.min_ms().max(1e-6) * 1e3
     }
 

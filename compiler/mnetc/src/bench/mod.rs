@@ -2,9 +2,13 @@
 
 mod layers;
 mod measure;
+mod roofline;
+
+use std::path::Path;
 
 use indicatif::ProgressBar;
 use mobilenet_compiler::compile::Compiled;
+use mobilenet_compiler::files::write_file;
 use mobilenet_compiler::names::Catalogue;
 use mobilenet_compiler::settings::Precision;
 use mobilenet_kernels::image::Image;
@@ -19,10 +23,17 @@ use crate::table::Table;
 use crate::{Failure, output, progress, seed};
 use layers::Layers;
 use measure::{Contestant, Times, measure};
+use roofline::{Bandwidth, Picture};
 
 /// Measures models.
 pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
     let models = models(args)?;
+    if args.roofline.is_some() && models.len() != 1 {
+        return Err(Failure::usage("--roofline draws one model"));
+    }
+    if args.roofline.is_some() && models.iter().any(|model| model.precision != Precision::F32) {
+        return Err(Failure::usage("--roofline draws f32: the peak of bytes is not measured"));
+    }
     let mut runners = Vec::new();
     let bar = progress::bar(models.len(), "checked", args.json);
     for compiled in &models {
@@ -35,8 +46,8 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
     let (times, peak) = time(&models, &runners, args)?;
     let mut results = Vec::new();
     for ((compiled, runner), times) in models.iter().zip(&runners).zip(times) {
-        let layers =
-            args.layers.then(|| layers::layers(compiled, runner.isa, args.how.threads)).transpose()?;
+        let wanted = args.layers || args.roofline.is_some();
+        let layers = wanted.then(|| layers::layers(compiled, runner.isa, args.how.threads)).transpose()?;
         let threads = args.how.threads.get();
         results.push(Measured {
             compiled,
@@ -48,10 +59,14 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
             layers,
         });
     }
+    if let (Some(file), [measured]) = (&args.roofline, &results[..]) {
+        measured.draw(file)?;
+    }
     if args.json {
         return output::json(&results.iter().map(Measured::json).collect());
     }
-    output::print(&(table(&results) + &results.iter().map(Measured::layers).collect::<String>()))
+    let layers = results.iter().filter(|_| args.layers).map(Measured::layers);
+    output::print(&(table(&results) + &layers.collect::<String>()))
 }
 
 /// The models that are asked for, with weights.
@@ -79,7 +94,7 @@ fn check(compiled: &Compiled, runner: &Runner<'_>, args: &BenchArgs) -> Result<(
         Engine::Reference => Engine::Interpreter,
         _ => Engine::Reference,
     };
-    let picture = Picture::new(compiled)?;
+    let picture = Input::new(compiled)?;
     let logits = |runner: &Runner<'_>| {
         let mut engine = runner.start(args.how.threads)?;
         engine.logits(picture.image(compiled)).map(<[f32]>::to_vec)
@@ -97,23 +112,23 @@ fn check(compiled: &Compiled, runner: &Runner<'_>, args: &BenchArgs) -> Result<(
 }
 
 /// What models are measured on: numbers, or the bytes of a photo.
-enum Picture {
+enum Input {
     Floats(Vec<f32>),
     Bytes(Vec<u8>),
 }
 
-impl Picture {
+impl Input {
     fn new(compiled: &Compiled) -> Result<Self, Failure> {
         Ok(match compiled.precision {
-            Precision::F32 => Picture::Floats(seed::image(compiled)),
-            Precision::Int8 => Picture::Bytes(seed::pixels(compiled, compiled.integers()?)),
+            Precision::F32 => Input::Floats(seed::image(compiled)),
+            Precision::Int8 => Input::Bytes(seed::pixels(compiled, compiled.integers()?)),
         })
     }
 
     fn image<'p>(&'p self, compiled: &'p Compiled) -> Image<'p> {
         match self {
-            Picture::Floats(values) => Image::Tensor(values),
-            Picture::Bytes(bytes) => Image::Pixels(bytes, &compiled.settings.family.preprocess.normalise),
+            Input::Floats(values) => Image::Tensor(values),
+            Input::Bytes(bytes) => Image::Pixels(bytes, &compiled.settings.family.preprocess.normalise),
         }
     }
 }
@@ -126,7 +141,7 @@ fn time(models: &[Compiled], runners: &[Runner<'_>], args: &BenchArgs) -> Result
     };
     let mut contestants: Vec<Contestant<'_>> = Vec::new();
     for (compiled, runner) in models.iter().zip(runners) {
-        let (mut engine, picture) = (runner.start(args.how.threads)?, Picture::new(compiled)?);
+        let (mut engine, picture) = (runner.start(args.how.threads)?, Input::new(compiled)?);
         contestants.push(Box::new(move || engine.run(picture.image(compiled))));
     }
     let kernels = runners.first().and_then(|runner| Kernels::new(runner.isa)).unwrap_or(Kernels::best());
@@ -178,6 +193,21 @@ impl Measured<'_> {
             value["layers"] = layers.json(self.peak());
         }
         value
+    }
+
+    /// Writes the drawing of the layers.
+    fn draw(&self, file: &Path) -> Result<(), Failure> {
+        let Some(layers) = &self.layers else { return Ok(()) };
+        let picture = Picture {
+            title: &self.compiled.plan.name,
+            layers: &layers.one_by_one,
+            peak: self.peak * self.threads as f64,
+            threads: self.threads,
+            bandwidth: Bandwidth::measure(),
+        };
+        write_file(file, picture.svg().as_bytes())?;
+        eprintln!("{}: the roofline of {}", file.display(), self.compiled.plan.name);
+        Ok(())
     }
 
     fn layers(&self) -> String {

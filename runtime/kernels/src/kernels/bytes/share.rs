@@ -14,7 +14,9 @@ const TOGETHER: usize = 4;
 
 impl Bytes<'_> {
     fn share(&self, macs: usize, rows: Rows, columns: usize, work: impl Fn(Rows, Columns) + Sync) {
-        self.0.share(macs / TOGETHER, rows, columns, work);
+        // Rows are not cut.
+        let whole = Part { from: rows.start, rows, pixels: 0..1, columns: 0..columns };
+        self.0.share(macs / TOGETHER, whole, |part| work(part.rows, part.columns));
     }
 
     /// Rows of the first convolution.
@@ -42,7 +44,8 @@ impl Bytes<'_> {
                 let inputs = layer.window.size * layer.window.size * layer.image[2];
                 let macs = strip.len() * layer.output.row_len() * inputs;
                 self.share(macs, strip, panels(layer.output.channels), |rows, columns| {
-                    let (memory, part) = (memory, Part { from, rows, columns });
+                    let (memory, part) =
+                        (memory, Part { from, rows, pixels: 0..layer.output.width, columns });
                     let sums = memory.sums(layer.sums, layer.weights);
                     (self.table().stem)(layer, part, sums, memory.weights, memory.bytes());
                 });
@@ -64,7 +67,7 @@ impl Bytes<'_> {
     ) {
         let macs = rows.len() * output.row_len() * 9;
         self.share(macs, rows, input.blocks(), |rows, columns| {
-            let (memory, part) = (memory, Part { from, rows, columns });
+            let (memory, part) = (memory, Part { from, rows, pixels: 0..output.width, columns });
             // SAFETY: as in stem_rows.
             unsafe {
                 let section = memory.weights.add(weights);
@@ -95,7 +98,7 @@ impl Bytes<'_> {
         }
         let macs = rows.len() * output.row_len() * input.channels;
         self.share(macs, rows, panels(output.channels), |rows, columns| {
-            let (memory, part) = (memory, Part { from, rows, columns });
+            let (memory, part) = (memory, Part { from, rows, pixels: 0..output.width, columns });
             // SAFETY: as in stem_rows.
             unsafe {
                 let (sums, section) = (memory.sums(sums, weights), memory.weights.add(weights));

@@ -34,7 +34,7 @@ pub(crate) unsafe fn depthwise<D: Dot>(
     section: *const f32,
     arena: *mut u8,
 ) {
-    let Part { from: to, rows, columns: blocks } = part;
+    let Part { from: to, rows, columns: blocks, .. } = part;
     let places = Section::depthwise(input.channels);
     for block in blocks {
         // SAFETY: the section has an epilogue and a kernel for every block; the rest is passed on.
