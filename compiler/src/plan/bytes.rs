@@ -13,7 +13,7 @@ use super::{Content, Kernel};
 use crate::error::{Complaint, Result};
 use crate::ir::{self, Op, Params};
 use crate::quantised::Quantised;
-use crate::weights::Integers;
+use crate::weights::{Integers, Pooling};
 
 /// What the planner must know of a network of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +22,17 @@ pub struct Bytes {
     pub integers: Integers,
     /// Whether it ends in a softmax.
     pub softmax: bool,
+    /// Whether its pool has a scale of its own (MEAN), which no kernel computes.
+    pub mean: bool,
 }
 
 impl From<&Quantised> for Bytes {
     fn from(quantised: &Quantised) -> Self {
-        Bytes { integers: quantised.integers, softmax: quantised.softmax.is_some() }
+        Bytes {
+            integers: quantised.integers,
+            softmax: quantised.softmax.is_some(),
+            mean: quantised.pooling != Pooling::Average,
+        }
     }
 }
 
@@ -196,6 +202,9 @@ impl Builder<'_> {
                     pointwise: self.byte_panels(&pointwise.params, 1, input.channels, output.channels),
                 };
                 ByteKernel::Separable(fit(name, block.check())?)
+            }
+            Op::GlobalAveragePool if bytes.mean => {
+                return Err(no_kernel(name, "a mean with a scale of its own"));
             }
             Op::GlobalAveragePool => {
                 let input = from_map(name, input)?;

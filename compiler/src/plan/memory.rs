@@ -169,7 +169,7 @@ mod tests {
             plans.push(compiled.plan);
             // No 8-bit kernel computes the network of full convolutions.
             for integers in [Integers::U8, Integers::I8] {
-                let bytes = Some(Bytes { integers, softmax: true });
+                let bytes = Some(Bytes { integers, softmax: true, mean: false });
                 let options = Options { bytes, ..Options::default() };
                 plans.extend(Plan::new(&compiled.graph, options));
                 plans.extend(Plan::new(&compiled.raw, Options { stream: false, ..options }));

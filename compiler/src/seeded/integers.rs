@@ -49,8 +49,7 @@ pub fn quantised(graph: &Graph, seed: u64, integers: Integers) -> Result<Quantis
     let Quantising { last: scores, layers, .. } = quantising;
     let output = Affine { scale: 1.0 / 256.0, zero: least };
     let softmax = fixed::Softmax::new(scores.scale, 1.0);
-    let pooling = Pooling::Average;
-    Ok(Quantised { integers, input, scores, output, layers, pooling, softmax })
+    Ok(Quantised { integers, input, scores, output, layers, pooling: Pooling::Average, softmax })
 }
 
 /// A graph whose layers have been quantised up to some point.

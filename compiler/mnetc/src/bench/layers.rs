@@ -11,7 +11,7 @@ use mobilenet_kernels::{Isa, Kernels};
 use serde_json::{Value, json};
 
 use super::measure::Times;
-use super::{Picture, milliseconds, percent};
+use super::{Input, milliseconds, percent};
 use crate::Failure;
 use crate::graph::words::Kind;
 use crate::output::bytes;
@@ -49,7 +49,7 @@ fn time(compiled: &Compiled, plan: Plan, isa: Isa, threads: NonZeroUsize) -> Res
     let Some(kernels) = Kernels::new(isa) else { return Ok(Vec::new()) };
     let mut layers: Vec<Layer> = plan.steps.iter().map(|step| layer(compiled, &plan, step)).collect();
     let mut interpreter = Interpreter::new(plan, compiled.source()?, kernels)?.with_threads(threads);
-    let picture = Picture::new(compiled)?;
+    let picture = Input::new(compiled)?;
     let image = picture.image(compiled);
     interpreter.run(image)?;
     let start = Instant::now();
@@ -84,12 +84,12 @@ fn layer(compiled: &Compiled, plan: &Plan, step: &Step) -> Layer {
     let ends = [step.parts.first().map(|part| part.input), step.parts.last().map(|part| part.output)];
     let values: usize = ends.into_iter().flatten().map(|shape| shape.len()).sum();
     let weights: usize = step.parts.iter().map(|part| plan.weight_bytes_of(&part.kernel)).sum();
+    let size = if plan.output.is_some() { 1 } else { size_of::<f32>() };
     let node = |name: &str| graph.ids().find(|&id| graph.node(id).name == name);
     let kind = match &step.parts[..] {
         [one] => node(&one.name).map_or(Kind::Other, |id| Kind::of(&graph.node(id).op)),
         _ => Kind::Other,
     };
-    let size = if plan.output.is_some() { 1 } else { size_of::<f32>() };
     Layer {
         name,
         kind,

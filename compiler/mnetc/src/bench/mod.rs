@@ -31,6 +31,9 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
     if args.roofline.is_some() && models.len() != 1 {
         return Err(Failure::usage("--roofline draws one model"));
     }
+    if args.roofline.is_some() && models.iter().any(|model| model.precision != Precision::F32) {
+        return Err(Failure::usage("--roofline draws f32: the peak of bytes is not measured"));
+    }
     let mut runners = Vec::new();
     let bar = progress::bar(models.len(), "checked", args.json);
     for compiled in &models {
@@ -91,7 +94,7 @@ fn check(compiled: &Compiled, runner: &Runner<'_>, args: &BenchArgs) -> Result<(
         Engine::Reference => Engine::Interpreter,
         _ => Engine::Reference,
     };
-    let picture = Picture::new(compiled)?;
+    let picture = Input::new(compiled)?;
     let logits = |runner: &Runner<'_>| {
         let mut engine = runner.start(args.how.threads)?;
         engine.logits(picture.image(compiled)).map(<[f32]>::to_vec)
@@ -109,23 +112,23 @@ fn check(compiled: &Compiled, runner: &Runner<'_>, args: &BenchArgs) -> Result<(
 }
 
 /// What models are measured on: numbers, or the bytes of a photo.
-enum Picture {
+enum Input {
     Floats(Vec<f32>),
     Bytes(Vec<u8>),
 }
 
-impl Picture {
+impl Input {
     fn new(compiled: &Compiled) -> Result<Self, Failure> {
         Ok(match compiled.precision {
-            Precision::F32 => Picture::Floats(seed::image(compiled)),
-            Precision::Int8 => Picture::Bytes(seed::pixels(compiled, compiled.integers()?)),
+            Precision::F32 => Input::Floats(seed::image(compiled)),
+            Precision::Int8 => Input::Bytes(seed::pixels(compiled, compiled.integers()?)),
         })
     }
 
     fn image<'p>(&'p self, compiled: &'p Compiled) -> Image<'p> {
         match self {
-            Picture::Floats(values) => Image::Tensor(values),
-            Picture::Bytes(bytes) => Image::Pixels(bytes, &compiled.settings.family.preprocess.normalise),
+            Input::Floats(values) => Image::Tensor(values),
+            Input::Bytes(bytes) => Image::Pixels(bytes, &compiled.settings.family.preprocess.normalise),
         }
     }
 }
@@ -138,7 +141,7 @@ fn time(models: &[Compiled], runners: &[Runner<'_>], args: &BenchArgs) -> Result
     };
     let mut contestants: Vec<Contestant<'_>> = Vec::new();
     for (compiled, runner) in models.iter().zip(runners) {
-        let (mut engine, picture) = (runner.start(args.how.threads)?, Picture::new(compiled)?);
+        let (mut engine, picture) = (runner.start(args.how.threads)?, Input::new(compiled)?);
         contestants.push(Box::new(move || engine.run(picture.image(compiled))));
     }
     let kernels = runners.first().and_then(|runner| Kernels::new(runner.isa)).unwrap_or(Kernels::best());
