@@ -12,6 +12,7 @@ mod list;
 mod output;
 mod pack;
 mod progress;
+mod prove;
 mod run;
 mod scores;
 mod seed;

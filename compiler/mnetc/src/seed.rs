@@ -7,7 +7,7 @@ use mobilenet_compiler::seeded;
 use crate::Failure;
 
 /// Of weights and images.
-const SEED: u64 = 1;
+pub(crate) const SEED: u64 = 1;
 
 /// Compiles a request, and draws weights if it has none.
 pub(crate) fn compiled(request: &Request<'_>) -> Result<Compiled, Failure> {
@@ -20,6 +20,11 @@ pub(crate) fn compiled(request: &Request<'_>) -> Result<Compiled, Failure> {
 
 /// A picture for a model.
 pub(crate) fn image(compiled: &Compiled) -> Vec<f32> {
+    picture(compiled, SEED)
+}
+
+/// Another picture for a model.
+pub(crate) fn picture(compiled: &Compiled, seed: u64) -> Vec<f32> {
     let [height, width, channels] = compiled.plan.input;
-    seeded::image(Shape::new(height, width, channels), SEED)
+    seeded::image(Shape::new(height, width, channels), seed)
 }

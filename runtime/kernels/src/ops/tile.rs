@@ -86,8 +86,9 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
                     acc[v] = S::fma(x, w[v], acc[v]);
                 }
             }
-            panel.next = panel.next.add(panel.width);
         }
+        // Wrapping: after the last row, a group of columns in the middle of the panel would be past the end of the weights.
+        panel.next = panel.next.wrapping_add(panel.width);
     }
     acc
 }
