@@ -39,16 +39,26 @@ fn amount(bytes: u64) -> String {
 /// Where it cannot be written.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error: std::io::Error| Complaint::new(format!("{}: {error}", path.display()));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        let what = format!("{}: there is no folder {}", path.display(), folder.display());
-        return Err(Complaint::new(what).help("make it first").into());
-    }
+    let folder = folder_of(path)?;
     let mut file = tempfile::Builder::new().prefix(".mnetc-").tempfile_in(folder).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     readable(file.as_file()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// The folder that a file is to lie in. What lasts looks for it before it begins.
+///
+/// # Errors
+///
+/// There is none.
+pub fn folder_of(path: &Path) -> Result<&Path> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let what = format!("{}: there is no folder {}", path.display(), folder.display());
+    Err(Complaint::new(what).help("make it first").into())
 }
 
 /// Temporary files are private; results are for whom the folder is for.

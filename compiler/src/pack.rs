@@ -43,6 +43,7 @@ pub struct Extras<'e> {
 }
 
 /// Kernel and bias of a layer after folding.
+#[derive(Clone, Debug)]
 pub struct Folded {
     /// Kernel, laid out as [`weights::Kind`] says.
     pub kernel: Vec<f32>,

@@ -78,6 +78,29 @@ pub(crate) enum Command {
         #[arg(short, value_name = "F.mnw")]
         output: PathBuf,
     },
+    /// Quantise a model of floats to 8-bit integers, as a .tflite
+    #[command(after_help = examples::QUANTIZE)]
+    Quantize(QuantizeArgs),
+}
+
+/// Arguments of `quantize`.
+#[derive(Debug, Args)]
+pub(crate) struct QuantizeArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// A folder of photos such as the model will be run on; what they show sets the scales. A hundred are plenty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) calibrate: PathBuf,
+    /// The quantised model
+    #[arg(short, value_name = "F.tflite")]
+    pub(crate) output: PathBuf,
+    /// Threads; photos are run side by side [default: all processors]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which model: by name or spec, and what to do otherwise than it says.
@@ -194,6 +217,9 @@ pub(crate) struct BenchArgs {
     /// Each layer too: time, multiply-adds a second, share of the peak, bytes touched
     #[arg(long)]
     pub(crate) layers: bool,
+    /// A drawing of what the layers of one model reach, below the peak and what memory allows
+    #[arg(long, value_name = "F.svg")]
+    pub(crate) roofline: Option<PathBuf>,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,

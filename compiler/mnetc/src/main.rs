@@ -13,6 +13,7 @@ mod output;
 mod pack;
 mod progress;
 mod prove;
+mod quantize;
 mod run;
 mod scores;
 mod seed;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::verify(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Weights { file, json } => weights::weights(&file, json),
+        Command::Quantize(args) => quantize::quantize(&args),
         Command::Pack { model, labels, output } => pack::pack(&model, labels.as_deref(), &output),
     };
     match done {

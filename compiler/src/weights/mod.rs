@@ -46,7 +46,7 @@ pub use bind::{Difference, Expected};
 pub use guess::Guess;
 pub use names::{Naming, Scheme};
 pub use open::{files, open, read};
-pub use quantised::{Affine, Integers, Quantised, QuantisedLayer, Softmax};
+pub use quantised::{Affine, Integers, Pooling, Quantised, QuantisedLayer, Softmax};
 pub use slots::{Half, Slot};
 pub use tensors::{Tensor, TensorInfo};
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::measure::Times;
 use super::{milliseconds, percent};
+use crate::graph::words::Kind;
 use crate::output::bytes;
 use crate::table::Column::{Left, Right};
 use crate::table::Table;
@@ -25,16 +26,17 @@ const MOST: Duration = Duration::from_secs(3);
 /// The steps of a model's plan, and those of a plan that streams nothing.
 pub(super) struct Layers {
     streamed: Vec<Layer>,
-    one_by_one: Vec<Layer>,
+    pub(super) one_by_one: Vec<Layer>,
 }
 
 /// A step that was timed.
-struct Layer {
-    name: String,
-    macs: u64,
+pub(super) struct Layer {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) macs: u64,
     /// Of weights, input and output: what has to come from somewhere and go somewhere.
     bytes: usize,
-    times: Times,
+    pub(super) times: Times,
 }
 
 /// Times the steps of a model, walked with the kernels that compiled code calls.
@@ -84,8 +86,14 @@ fn layer(compiled: &Compiled, plan: &Plan, step: &Step) -> Layer {
     let ends = [step.parts.first().map(|part| part.input), step.parts.last().map(|part| part.output)];
     let values: usize = ends.into_iter().flatten().map(|shape| shape.len()).sum();
     let weights: usize = step.parts.iter().map(|part| plan.weight_bytes_of(&part.kernel)).sum();
+    let node = |name: &str| graph.ids().find(|&id| graph.node(id).name == name);
+    let kind = match &step.parts[..] {
+        [one] => node(&one.name).map_or(Kind::Other, |id| Kind::of(&graph.node(id).op)),
+        _ => Kind::Other,
+    };
     Layer {
         name,
+        kind,
         macs: step.parts.iter().filter_map(|part| cost(&part.name)).sum(),
         bytes: weights + values * size_of::<f32>(),
         times: Times::default(),
@@ -93,8 +101,13 @@ fn layer(compiled: &Compiled, plan: &Plan, step: &Step) -> Layer {
 }
 
 impl Layer {
+    /// Multiply-adds for each byte touched.
+    pub(super) fn intensity(&self) -> f64 {
+        self.macs as f64 / self.bytes.max(1) as f64
+    }
+
     /// Multiply-adds a second in the fastest run.
-    fn rate(&self) -> f64 {
+    pub(super) fn rate(&self) -> f64 {
         self.macs as f64 / self.times.min_ms().max(1e-6) * 1e3
     }
 

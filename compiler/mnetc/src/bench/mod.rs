@@ -2,9 +2,13 @@
 
 mod layers;
 mod measure;
+mod roofline;
+
+use std::path::Path;
 
 use indicatif::ProgressBar;
 use mobilenet_compiler::compile::Compiled;
+use mobilenet_compiler::files::write_file;
 use mobilenet_compiler::interpret::{Interpreter, Reference};
 use mobilenet_compiler::names::Catalogue;
 use mobilenet_kernels::image::Image;
@@ -19,6 +23,7 @@ use crate::table::Table;
 use crate::{Failure, output, progress, seed};
 use layers::Layers;
 use measure::{Contestant, Times, measure};
+use roofline::{Bandwidth, Picture};
 
 /// Measures models.
 pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
@@ -26,6 +31,9 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
         return Err(Failure::input("there are no int8 kernels to measure yet; `run` has the reference"));
     }
     let models = models(args)?;
+    if args.roofline.is_some() && models.len() != 1 {
+        return Err(Failure::usage("--roofline draws one model"));
+    }
     let mut runners = Vec::new();
     let bar = progress::bar(models.len(), "checked", args.json);
     for compiled in &models {
@@ -38,8 +46,8 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
     let (times, peak) = time(&models, &runners, args)?;
     let mut results = Vec::new();
     for ((compiled, runner), times) in models.iter().zip(&runners).zip(times) {
-        let layers =
-            args.layers.then(|| layers::layers(compiled, runner.isa, args.how.threads)).transpose()?;
+        let wanted = args.layers || args.roofline.is_some();
+        let layers = wanted.then(|| layers::layers(compiled, runner.isa, args.how.threads)).transpose()?;
         let threads = args.how.threads.get();
         results.push(Measured {
             compiled,
@@ -51,10 +59,14 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
             layers,
         });
     }
+    if let (Some(file), [measured]) = (&args.roofline, &results[..]) {
+        measured.draw(file)?;
+    }
     if args.json {
         return output::json(&results.iter().map(Measured::json).collect());
     }
-    output::print(&(table(&results) + &results.iter().map(Measured::layers).collect::<String>()))
+    let layers = results.iter().filter(|_| args.layers).map(Measured::layers);
+    output::print(&(table(&results) + &layers.collect::<String>()))
 }
 
 /// The models that are asked for, with weights.
@@ -152,6 +164,21 @@ impl Measured<'_> {
             value["layers"] = layers.json(self.peak * self.threads as f64);
         }
         value
+    }
+
+    /// Writes the drawing of the layers.
+    fn draw(&self, file: &Path) -> Result<(), Failure> {
+        let Some(layers) = &self.layers else { return Ok(()) };
+        let picture = Picture {
+            title: &self.compiled.plan.name,
+            layers: &layers.one_by_one,
+            peak: self.peak * self.threads as f64,
+            threads: self.threads,
+            bandwidth: Bandwidth::measure(),
+        };
+        write_file(file, picture.svg().as_bytes())?;
+        eprintln!("{}: the roofline of {}", file.display(), self.compiled.plan.name);
+        Ok(())
     }
 
     fn layers(&self) -> String {

@@ -70,6 +70,32 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("pack mobilenet_v1 -o x.mnw", 2, &["--weights FILE"]),
     ("pack --weights $W", 2, &["-o <F.mnw>"]),
     ("pack --weights $W -o nowhere/x.mnw", 1, &["there is no folder nowhere"]),
+    // Quantising.
+    ("quantize", 2, &["--calibrate <DIR>", "-o <F.tflite>", "<MODEL>"]),
+    ("quantize --weights $W -o x.tflite", 2, &["--calibrate <DIR>"]),
+    ("quantize --weights $W --calibrate folder", 2, &["-o <F.tflite>"]),
+    (
+        "quantize --weights $W --calibrate folder -o x.onnx",
+        2,
+        &["x.onnx: the quantised model is a file F.tflite"],
+    ),
+    ("quantize mobilenet_v1 --calibrate folder -o x.tflite", 2, &["--weights FILE"]),
+    (
+        "quantize --weights $W --calibrate folder -o x.tflite",
+        1,
+        &["folder: there are no photos in it", ".png, .jpg"],
+    ),
+    (
+        "quantize --weights $W --calibrate text.txt -o x.tflite",
+        1,
+        &["text.txt: a file; --calibrate takes a folder"],
+    ),
+    ("quantize --weights $W --calibrate nothere -o x.tflite", 1, &["nothere: "]),
+    ("quantize --weights $W --calibrate . -o nowhere/x.tflite", 1, &["there is no folder nowhere"]),
+    ("quantize --weights $W --calibrate . -o x.tflite", 1, &["empty.png: the file is empty"]),
+    ("quantize --weights nothere.h5 --calibrate . -o x.tflite", 1, &["nothere.h5"]),
+    ("quantize 0.5_MobileNet_tiny --weights $W --calibrate . -o x.tflite", 1, &["of alpha 0.25, not 0.5"]),
+    ("quantize --weights $W --calibrate . -o x.tflite --threads 0", 2, &["--threads", "from 1 on"]),
 ];
 
 fn folder() -> Folder {
@@ -101,7 +127,7 @@ fn mistakes_end_in_a_message() {
         }
     }
     // Nothing was written on the way.
-    for name in ["x.npy", "x.mnw", "x.png", "x"] {
+    for name in ["x.npy", "x.mnw", "x.png", "x.tflite", "x"] {
         assert!(!folder.path().join(name).exists(), "{name}");
     }
 }
@@ -109,7 +135,7 @@ fn mistakes_end_in_a_message() {
 #[test]
 fn help_has_examples() {
     let folder = Folder::new();
-    for command in ["list", "inspect", "graph", "compile", "run", "weights", "pack"] {
+    for command in ["list", "inspect", "graph", "compile", "run", "weights", "pack", "quantize"] {
         let help = folder.good(&[command, "--help"]);
         assert!(help.contains(&format!("Examples:\n  mnetc {command}")), "{help}");
     }

@@ -148,5 +148,5 @@ unsafe fn product<S: Simd, const STEP: usize>(
     let product = Product { section, inputs, look_ahead: false, output: &layer.output, arena };
     let left = left::<STEP>(layer, part.from, arena);
     // SAFETY: the line buffer holds the lines of these rows.
-    unsafe { product.run::<S, _>(&part.rows, &part.columns, layer.output.width, left) }
+    unsafe { product.run::<S, _>(&part.rows, &part.columns, &part.pixels, left) }
 }
