@@ -1,6 +1,7 @@
 //! Photos from files.
 
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use image::{ImageDecoder, ImageReader, Limits};
@@ -10,6 +11,8 @@ use crate::Error;
 
 /// Pixels that a photo may have on a side.
 const MOST_PIXELS: u32 = 1 << 15;
+/// Bytes that its file may have.
+const MOST_FILE: u64 = 64 << 20;
 /// Bytes that decoding a photo may take.
 const MOST_BYTES: u64 = 384 << 20;
 
@@ -22,7 +25,13 @@ impl Photo {
     /// Where the file cannot be read, is no picture, or is larger than 32768 pixels a side.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        let io = |source| Error::Io { path: path.into(), source };
+        let mut bytes = Vec::new();
+        File::open(path).map_err(io)?.take(MOST_FILE + 1).read_to_end(&mut bytes).map_err(io)?;
+        if bytes.len() as u64 > MOST_FILE {
+            let most = MOST_FILE >> 20;
+            return Err(Error::Image(format!("{}: larger than {most} MiB", path.display())));
+        }
         Photo::decode(&bytes).map_err(|error| Error::Image(format!("{}: {error}", path.display())))
     }
 

@@ -93,8 +93,8 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
                                 acc[v] = S::fma_lane::<$lane>(*x, w, acc[v]);
                             }
                         }
-                        panel.next = panel.next.add(panel.width);
                     }
+                    panel.next = panel.next.wrapping_add(panel.width);
                 )*};
             }
             lanes!(0 1 2 3);
@@ -111,8 +111,9 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
                     acc[v] = S::fma(x, w[v], acc[v]);
                 }
             }
-            panel.next = panel.next.add(panel.width);
         }
+        // Wrapping, as above: after the last row, columns in the middle of the panel would be past the end of the weights.
+        panel.next = panel.next.wrapping_add(panel.width);
     }
     acc
 }
