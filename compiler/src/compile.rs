@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::bind;
 use crate::cost::{self, Cost};
 use crate::error::{Complaint, Report, Result};
+use crate::files::read_file;
 use crate::ir::Graph;
 use crate::lower::lower;
 use crate::names::{self, Model};
@@ -15,6 +16,9 @@ use crate::plan::{Bytes, Options, Plan};
 use crate::quantised::Quantised;
 use crate::settings::{Precision, Settings, Trained, Wish};
 use crate::weights::Weights;
+
+/// Bytes of a file of class names.
+const MOST_LABELS: u64 = 16 << 20;
 
 /// What is asked for; it comes before what name, spec and weights say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -254,8 +258,8 @@ impl Compiled {
     ///
     /// Where the file cannot be read, or has another number of names than the model has classes.
     pub fn read_labels(&self, file: &Path) -> Result<Vec<String>> {
-        let text = std::fs::read_to_string(file);
-        let text = text.map_err(|error| Complaint::new(format!("{}: {error}", file.display())))?;
+        let text = String::from_utf8(read_file(file, MOST_LABELS)?)
+            .map_err(|_| Complaint::new(format!("{}: not a text file", file.display())))?;
         let mut labels: Vec<String> = text.lines().map(|line| line.trim().to_string()).collect();
         let classes = self.plan.classes;
         if labels.len() == classes + 1 && labels[0] == "background" {

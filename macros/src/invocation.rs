@@ -36,7 +36,8 @@ pub(crate) struct Item {
 /// A number or a string.
 pub(crate) struct Literal {
     pub(crate) text: String,
-    pub(crate) span: proc_macro2::Span,
+    /// As it is written, its minus included.
+    pub(crate) tokens: TokenStream,
 }
 
 impl Invocation {
@@ -106,20 +107,21 @@ impl Parse for Invocation {
 
 impl Parse for Literal {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let minus = input.parse::<Option<Token![-]>>()?.map_or("", |_| "-");
+        let minus = input.parse::<Option<Token![-]>>()?;
         let ahead = input.lookahead1();
-        let (text, span) = if ahead.peek(LitStr) {
+        let (text, literal) = if ahead.peek(LitStr) {
             let literal: LitStr = input.parse()?;
-            (literal.value(), literal.span())
+            (literal.value(), quote!(#literal))
         } else if ahead.peek(LitFloat) {
             let literal: LitFloat = input.parse()?;
-            (literal.base10_digits().to_string(), literal.span())
+            (literal.base10_digits().to_string(), quote!(#literal))
         } else if ahead.peek(LitInt) {
             let literal: LitInt = input.parse()?;
-            (literal.base10_digits().to_string(), literal.span())
+            (literal.base10_digits().to_string(), quote!(#literal))
         } else {
             return Err(ahead.error());
         };
-        Ok(Literal { text: format!("{minus}{text}"), span })
+        let sign = if minus.is_some() { "-" } else { "" };
+        Ok(Literal { text: format!("{sign}{text}"), tokens: quote!(#minus #literal) })
     }
 }

@@ -265,11 +265,18 @@ impl<N: Network> Model<N> {
     ///
     /// Where it is not `H * W * C` values long.
     pub fn logits_of(&self, image: Image<'_>, scratch: &mut Scratch<N>) -> Result<N::Scores, Error> {
-        let (expected, found) = (N::Pixels::LEN, image.len());
-        if expected != found {
-            return Err(Error::Length { expected, found });
-        }
+        check_length::<N>(image)?;
         Ok(self.run(image, scratch))
+    }
+
+    /// The pooled features of an image whose length is only known at run time.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not `H * W * C` values long.
+    pub fn embedding_of(&self, image: Image<'_>, scratch: &mut Scratch<N>) -> Result<N::Features, Error> {
+        check_length::<N>(image)?;
+        Ok(self.features(image, scratch))
     }
 
     /// The probability of each class of a photo, cropped, resized and normalised as the weights' family does it.
@@ -277,7 +284,7 @@ impl<N: Network> Model<N> {
     /// # Errors
     ///
     /// Where the photo cannot be resized.
-    #[cfg(feature = "image")]
+    #[cfg(feature = "resize")]
     pub fn classify(&self, photo: &crate::Photo, scratch: &mut Scratch<N>) -> Result<N::Scores, Error> {
         let preprocess = self.weights.preprocess();
         let pixels = photo.prepare(preprocess, N::INPUT)?;
@@ -291,7 +298,7 @@ impl<N: Network> Model<N> {
     /// # Errors
     ///
     /// Where the photo cannot be resized.
-    #[cfg(feature = "image")]
+    #[cfg(feature = "resize")]
     pub fn embed(&self, photo: &crate::Photo, scratch: &mut Scratch<N>) -> Result<N::Features, Error> {
         let preprocess = self.weights.preprocess();
         let pixels = photo.prepare(preprocess, N::INPUT)?;
@@ -311,6 +318,11 @@ impl<N: Network> Model<N> {
         scores.as_mut_slice().copy_from_slice(&arena[N::SCORES_AT..N::SCORES_AT + N::CLASSES]);
         scores
     }
+}
+
+fn check_length<N: Network>(image: Image<'_>) -> Result<(), Error> {
+    let (expected, found) = (N::Pixels::LEN, image.len());
+    if expected == found { Ok(()) } else { Err(Error::Length { expected, found }) }
 }
 
 /// The instruction set that models use: the one that the variable `MOBILENET_ISA` names, or the best of this processor.

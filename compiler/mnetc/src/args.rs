@@ -150,6 +150,9 @@ pub(crate) struct CompileArgs {
     /// The source; packed weights go beside it [default: standard output]
     #[arg(short, value_name = "F.rs")]
     pub(crate) output: Option<PathBuf>,
+    /// Run the reference before and after every pass, and the plan on every instruction set: they must agree
+    #[arg(long)]
+    pub(crate) prove: bool,
     /// A new crate with the model, an example, and all that is needed to build it
     #[arg(long = "crate", value_name = "DIR", conflicts_with = "output")]
     pub(crate) folder: Option<PathBuf>,

@@ -12,6 +12,7 @@ mod list;
 mod output;
 mod pack;
 mod progress;
+mod prove;
 mod quantize;
 mod run;
 mod scores;

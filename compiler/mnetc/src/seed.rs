@@ -10,7 +10,7 @@ use mobilenet_compiler::weights::Integers;
 use crate::Failure;
 
 /// Of weights and images.
-const SEED: u64 = 1;
+pub(crate) const SEED: u64 = 1;
 
 /// Compiles a request, and draws weights if it has none: of bytes signed ones, as converters make them nowadays.
 pub(crate) fn compiled(request: &Request<'_>) -> Result<Compiled, Failure> {
@@ -30,8 +30,13 @@ pub(crate) fn compiled(request: &Request<'_>) -> Result<Compiled, Failure> {
 
 /// A picture for a model.
 pub(crate) fn image(compiled: &Compiled) -> Vec<f32> {
+    picture(compiled, SEED)
+}
+
+/// Another picture for a model.
+pub(crate) fn picture(compiled: &Compiled, seed: u64) -> Vec<f32> {
     let [height, width, channels] = compiled.plan.input;
-    seeded::image(Shape::new(height, width, channels), SEED)
+    seeded::image(Shape::new(height, width, channels), seed)
 }
 
 /// The same as the bytes of a photo, for a quantised model.

@@ -22,6 +22,7 @@ mod checkpoint;
 mod guess;
 #[cfg(feature = "keras")]
 mod keras;
+mod misfits;
 mod names;
 #[cfg(feature = "onnx")]
 mod onnx;

@@ -15,7 +15,7 @@ use mobilenet_runtime::{Embedded, Network, mobilenet};
 
 mobilenet! {
     /// The model.
-    pub struct Net = "0.25_MobileNet_tiny", weights = "../model/tiny.safetensors", labels = "../model/labels.txt"
+    pub struct Net = "0.25_MobileNet_tiny", weights = "model/tiny.safetensors", labels = "model/labels.txt"
 }
 
 /// Bytes of an image: rows of pixels of red, green and blue.

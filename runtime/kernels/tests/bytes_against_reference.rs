@@ -29,7 +29,7 @@ impl Random {
     }
 
     fn below(&mut self, end: u32) -> u32 {
-        (u64::from(self.next()) * u64::from(end) >> 32) as u32
+        ((u64::from(self.next()) * u64::from(end)) >> 32) as u32
     }
 
     fn bytes(&mut self, len: usize) -> Vec<u8> {

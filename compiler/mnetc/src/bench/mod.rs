@@ -23,7 +23,7 @@ use crate::table::Table;
 use crate::{Failure, output, progress, seed};
 use layers::Layers;
 use measure::{Contestant, Times, measure};
-use roofline::{Bandwidth, Picture};
+use roofline::{Bandwidth, Roofline};
 
 /// Measures models.
 pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
@@ -198,14 +198,17 @@ impl Measured<'_> {
     /// Writes the drawing of the layers.
     fn draw(&self, file: &Path) -> Result<(), Failure> {
         let Some(layers) = &self.layers else { return Ok(()) };
-        let picture = Picture {
+        let Some(peak) = self.peak() else {
+            return Err(Failure::input("--roofline draws networks of floats, whose peak is known"));
+        };
+        let roofline = Roofline {
             title: &self.compiled.plan.name,
             layers: &layers.one_by_one,
-            peak: self.peak * self.threads as f64,
+            peak,
             threads: self.threads,
             bandwidth: Bandwidth::measure(),
         };
-        write_file(file, picture.svg().as_bytes())?;
+        write_file(file, roofline.svg().as_bytes())?;
         eprintln!("{}: the roofline of {}", file.display(), self.compiled.plan.name);
         Ok(())
     }

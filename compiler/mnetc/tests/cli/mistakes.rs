@@ -28,7 +28,11 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
         &["bad.yaml:3:12", "did you mean `filters`?", "bad.yaml:4:5: `foo` is no operation"],
     ),
     // Weights.
-    ("inspect 0.5_MobileNet_tiny --weights $W", 1, &["of alpha 0.25, not 0.5", "`conv1/kernel` has shape"]),
+    (
+        "inspect 0.5_MobileNet_tiny --weights $W",
+        1,
+        &["of alpha 0.25, not 0.5", "conv1/kernel", "[3, 3, 3, 8]"],
+    ),
     ("inspect odd.yaml --weights $W", 1, &["odd.yaml", "keras weights"]),
     ("inspect --weights $W --classes 7", 1, &["the weights have 1000 classes, not 7"]),
     ("inspect --weights part.safetensors", 1, &["`conv_pw_5_bn/beta` is missing"]),

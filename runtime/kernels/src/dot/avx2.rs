@@ -30,10 +30,12 @@ macro_rules! common {
     (tile $tile:literal, features $features:literal) => {
         type Sums = Pair;
         type Floats = Pair<__m256>;
+        type Bytes = __m256i;
         type Set = simd::Avx2;
         const BLOCKS: usize = 1;
         const TILE: usize = $tile;
         const COLUMN: usize = $tile;
+        const ROWS: usize = 1;
 
         #[target_feature(enable = $features)]
         #[inline(never)]
@@ -70,7 +72,11 @@ macro_rules! common {
             })
         }
         #[inline(always)]
-        unsafe fn store_bytes(to: *mut u8, sums: [Pair; 4], pixels: usize, bounds: [u8; 2]) {
+        unsafe fn bytes(byte: u8) -> __m256i {
+            unsafe { _mm256_set1_epi8(byte as i8) }
+        }
+        #[inline(always)]
+        unsafe fn store_bytes(to: *mut u8, sums: [Pair; 4], pixels: usize, bounds: [__m256i; 2]) {
             unsafe { store_bytes(to, sums, pixels, bounds) }
         }
     };
@@ -166,8 +172,7 @@ unsafe fn load(from: *const u8) -> Pair {
 unsafe fn load_inside(from: *const u8, inside: Inside, outside: u8) -> Pair {
     let outside = [outside; BLOCK];
     let pixel = |p: usize| {
-        let there = inside.first <= p && p < inside.end;
-        let from = if there { from.wrapping_add(p * BLOCK) } else { outside.as_ptr() };
+        let from = if inside.has(p) { from.wrapping_add(p * BLOCK) } else { outside.as_ptr() };
         // SAFETY: 16 bytes are there either way.
         unsafe { _mm_loadu_si128(from.cast()) }
     };
@@ -203,13 +208,12 @@ unsafe fn transposed([a, b]: Pair) -> Pair {
 }
 
 #[inline(always)]
-unsafe fn store_bytes(to: *mut u8, sums: [Pair; 4], pixels: usize, [low, high]: [u8; 2]) {
+unsafe fn store_bytes(to: *mut u8, sums: [Pair; 4], pixels: usize, [low, high]: [__m256i; 2]) {
     // SAFETY: as above; no more pixels are written than are there.
     unsafe {
         let [a, b, c, d] = sums.map(|[left, right]| _mm256_packs_epi32(left, right));
         // Packing goes lane by lane.
         let lanes = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-        let (low, high) = (_mm256_set1_epi8(low as i8), _mm256_set1_epi8(high as i8));
         let [first, second] = [(a, b), (c, d)].map(|(a, b)| {
             let bytes = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, b), lanes);
             _mm256_min_epu8(_mm256_max_epu8(bytes, low), high)

@@ -20,21 +20,37 @@ pub(crate) use vnni::Vnni;
 
 use crate::simd::Simd;
 
-/// Which of four neighbouring pixels are inside a map.
-#[derive(Clone, Copy)]
-pub(crate) struct Inside {
-    /// The first that is.
-    pub(crate) first: usize,
-    /// The first behind it that is not.
-    pub(crate) end: usize,
-}
+/// Which of four neighbouring pixels are inside a map: two bits each.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Inside(u8);
 
 impl Inside {
+    pub(crate) const ALL: Inside = Inside(0xff);
+    pub(crate) const NONE: Inside = Inside(0);
+
     /// Of the four pixels from `column` on, in a row of `width`.
     #[inline(always)]
     pub(crate) fn new(column: isize, width: usize) -> Self {
-        let first = (-column).clamp(0, 4);
-        Inside { first: first as usize, end: (width as isize - column).clamp(first, 4) as usize }
+        let (before, until) = ((-column).clamp(0, 4), (width as isize - column).clamp(0, 4));
+        Inside((0xff_u32 << (2 * before)) as u8 & !(0xff_u32 << (2 * until)) as u8)
+    }
+
+    /// Those that are inside in both ways.
+    #[inline(always)]
+    pub(crate) fn and(self, other: Inside) -> Self {
+        Inside(self.0 & other.0)
+    }
+
+    /// Two bits a pixel.
+    #[inline(always)]
+    pub(crate) fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Whether pixel `p` is inside.
+    #[inline(always)]
+    pub(crate) fn has(self, p: usize) -> bool {
+        self.0 >> (2 * p) & 1 != 0
     }
 }
 
@@ -53,6 +69,8 @@ pub(crate) trait Dot: Copy {
     type Right: Copy;
     /// 16 factors or summands.
     type Floats: Copy;
+    /// Four pixels of a block, one after the other.
+    type Bytes: Copy;
     /// The set's floats: prefetches are the same.
     type Set: Simd;
     /// Blocks that a tile of a matrix product is wide, 1 or 2.
@@ -61,6 +79,8 @@ pub(crate) trait Dot: Copy {
     const TILE: usize;
     /// Pixels of a tile one block wide.
     const COLUMN: usize;
+    /// Rows of depthwise output computed together, 1 or 2.
+    const ROWS: usize;
 
     /// Calls `f` as a function of its own with the instruction set switched on. `f` must be `#[inline(always)]`.
     unsafe fn call(f: impl FnOnce());
@@ -92,6 +112,8 @@ pub(crate) trait Dot: Copy {
     /// Where there is no fused multiply-add, `f64`s do the same: [`packing`](crate::quantised::pack) sees to it that below 512
     /// their sum is exact.
     unsafe fn scale(sums: Self::Sums, scale: Self::Floats, shift: Self::Floats) -> Self::Sums;
+    /// One byte everywhere.
+    unsafe fn bytes(byte: u8) -> Self::Bytes;
     /// Writes four blocks of sums as the nearest bytes between two bounds, the first `pixels` of them.
-    unsafe fn store_bytes(to: *mut u8, sums: [Self::Sums; 4], pixels: usize, bounds: [u8; 2]);
+    unsafe fn store_bytes(to: *mut u8, sums: [Self::Sums; 4], pixels: usize, bounds: [Self::Bytes; 2]);
 }

@@ -15,10 +15,12 @@ impl Dot for Scalar {
     type Left = [[u8; 4]; BLOCK];
     type Right = [[i8; 4]; BLOCK];
     type Floats = [f64; BLOCK];
+    type Bytes = u8;
     type Set = simd::Scalar;
     const BLOCKS: usize = 1;
     const TILE: usize = 1;
     const COLUMN: usize = 1;
+    const ROWS: usize = 1;
 
     #[inline(never)]
     unsafe fn call(f: impl FnOnce()) {
@@ -61,7 +63,7 @@ impl Dot for Scalar {
     #[inline(always)]
     unsafe fn window_at_border(from: *const u8, inside: Inside, outside: u8) -> Self::Left {
         let mut pixels = [[outside; BLOCK]; 4];
-        for (p, pixel) in pixels.iter_mut().enumerate().take(inside.end).skip(inside.first) {
+        for (p, pixel) in pixels.iter_mut().enumerate().filter(|&(p, _)| inside.has(p)) {
             // SAFETY: as in load; this pixel is inside.
             *pixel = unsafe { from.wrapping_add(p * BLOCK).cast::<[u8; BLOCK]>().read_unaligned() };
         }
@@ -87,6 +89,10 @@ impl Dot for Scalar {
     #[inline(always)]
     unsafe fn scale(sums: Self::Sums, scale: Self::Floats, shift: Self::Floats) -> Self::Sums {
         from_fn(|i| (f64::from(sums[i] as f32) * scale[i] + shift[i]) as f32 as i32)
+    }
+    #[inline(always)]
+    unsafe fn bytes(byte: u8) -> u8 {
+        byte
     }
     #[inline(always)]
     unsafe fn store_bytes(to: *mut u8, sums: [Self::Sums; 4], pixels: usize, bounds: [u8; 2]) {

@@ -28,11 +28,13 @@ impl Dot for Sse2 {
     type Left = Halves;
     type Right = Halves;
     type Floats = [[__m128d; 2]; 4];
+    type Bytes = __m128i;
     type Set = simd::Sse2;
     const BLOCKS: usize = 1;
     // 2 x 4 sums, 2 halves of weights, 2 x 2 of broadcasts, a product.
     const TILE: usize = 2;
     const COLUMN: usize = 2;
+    const ROWS: usize = 1;
 
     #[inline(never)]
     unsafe fn call(f: impl FnOnce()) {
@@ -72,8 +74,7 @@ impl Dot for Sse2 {
     unsafe fn window_at_border(from: *const u8, inside: Inside, outside: u8) -> Halves {
         let outside = [outside; BLOCK];
         let pixels = from_fn(|p| {
-            let there = inside.first <= p && p < inside.end;
-            let from = if there { from.wrapping_add(p * BLOCK) } else { outside.as_ptr() };
+            let from = if inside.has(p) { from.wrapping_add(p * BLOCK) } else { outside.as_ptr() };
             unsafe { _mm_loadu_si128(from.cast()) }
         });
         unsafe { unsigned(transposed(pixels)) }
@@ -110,13 +111,17 @@ impl Dot for Sse2 {
         })
     }
     #[inline(always)]
-    unsafe fn store_bytes(to: *mut u8, sums: [Four; 4], pixels: usize, [low, high]: [u8; 2]) {
+    unsafe fn bytes(byte: u8) -> __m128i {
+        unsafe { _mm_set1_epi8(byte as i8) }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(to: *mut u8, sums: [Four; 4], pixels: usize, [low, high]: [__m128i; 2]) {
         for (i, [a, b, c, d]) in sums.into_iter().enumerate() {
             if i < pixels {
                 unsafe {
                     let bytes = _mm_packus_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
-                    let bytes = _mm_max_epu8(bytes, _mm_set1_epi8(low as i8));
-                    let bytes = _mm_min_epu8(bytes, _mm_set1_epi8(high as i8));
+                    let bytes = _mm_max_epu8(bytes, low);
+                    let bytes = _mm_min_epu8(bytes, high);
                     _mm_storeu_si128(to.add(i * BLOCK).cast(), bytes);
                 }
             }

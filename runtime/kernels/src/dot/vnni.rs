@@ -31,11 +31,13 @@ impl Dot for Vnni {
     type Left = __m512i;
     type Right = __m512i;
     type Floats = __m512;
+    type Bytes = __m512i;
     type Set = simd::Avx512;
     const BLOCKS: usize = 2;
     // 14 x 2 sums, 2 weights, 1 broadcast.
     const TILE: usize = 14;
     const COLUMN: usize = 14;
+    const ROWS: usize = 2;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma")]
     #[inline(never)]
@@ -71,12 +73,11 @@ impl Dot for Vnni {
         unsafe { transposed(_mm512_loadu_si512(from.cast())) }
     }
     #[inline(always)]
-    unsafe fn window_at_border(from: *const u8, Inside { first, end }: Inside, outside: u8) -> __m512i {
-        // Two bits a pixel. What is masked is not touched.
-        let mask = (0xff_u32 << (2 * first)) & !(0xff_u32 << (2 * end));
+    unsafe fn window_at_border(from: *const u8, inside: Inside, outside: u8) -> __m512i {
+        // What is masked is not touched.
         unsafe {
             let outside = _mm512_set1_epi8(outside as i8);
-            transposed(_mm512_mask_loadu_epi64(outside, mask as u8, from.cast()))
+            transposed(_mm512_mask_loadu_epi64(outside, inside.bits(), from.cast()))
         }
     }
     #[inline(always)]
@@ -96,12 +97,16 @@ impl Dot for Vnni {
         unsafe { _mm512_cvttps_epi32(_mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), scale, shift)) }
     }
     #[inline(always)]
-    unsafe fn store_bytes(to: *mut u8, [a, b, c, d]: [__m512i; 4], pixels: usize, [low, high]: [u8; 2]) {
+    unsafe fn bytes(byte: u8) -> __m512i {
+        unsafe { _mm512_set1_epi8(byte as i8) }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(to: *mut u8, [a, b, c, d]: [__m512i; 4], pixels: usize, [low, high]: [__m512i; 2]) {
         unsafe {
             let packed = _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
             let bytes = _mm512_permutexvar_epi32(_mm512_loadu_si512(PACKED.as_ptr().cast()), packed);
-            let bytes = _mm512_max_epu8(bytes, _mm512_set1_epi8(low as i8));
-            let bytes = _mm512_min_epu8(bytes, _mm512_set1_epi8(high as i8));
+            let bytes = _mm512_max_epu8(bytes, low);
+            let bytes = _mm512_min_epu8(bytes, high);
             match pixels {
                 4 => _mm512_storeu_si512(to.cast(), bytes),
                 _ => _mm512_mask_storeu_epi64(to.cast(), !(0xff_u32 << (2 * pixels)) as u8, bytes),

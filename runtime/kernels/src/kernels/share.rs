@@ -67,10 +67,11 @@ impl Tasks {
     /// Tasks along columns, pixels and rows. Neighbours in memory come one after the other, and so to the same thread.
     fn along(&self) -> [usize; 3] {
         let Tasks { whole, rows, pixels, columns } = self;
+        let count = |len: usize, at_most: usize| len.div_ceil(at_most.max(1)).max(1);
         [
-            whole.columns.len().div_ceil(*columns),
-            whole.pixels.len().div_ceil(*pixels),
-            whole.rows.len().div_ceil(*rows),
+            count(whole.columns.len(), *columns),
+            count(whole.pixels.len(), *pixels),
+            count(whole.rows.len(), *rows),
         ]
     }
 
@@ -255,8 +256,8 @@ fn are_apart(a: &Map, b: &Map) -> bool {
     a.offset + a.len() <= b.offset || b.offset + b.len() <= a.offset
 }
 
-/// Rows in strips of `strip`.
+/// Rows in strips of `strip`, which is not zero.
 pub(super) fn strips(rows: Rows, strip: usize) -> impl Iterator<Item = Rows> {
     let end = rows.end;
-    rows.step_by(strip).map(move |from| from..(from + strip).min(end))
+    rows.step_by(strip.max(1)).map(move |from| from..(from + strip).min(end))
 }

@@ -93,8 +93,8 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
                                 acc[v] = S::fma_lane::<$lane>(*x, w, acc[v]);
                             }
                         }
-                        panel.next = panel.next.add(panel.width);
                     }
+                    panel.next = panel.next.wrapping_add(panel.width);
                 )*};
             }
             lanes!(0 1 2 3);
@@ -111,8 +111,9 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
                     acc[v] = S::fma(x, w[v], acc[v]);
                 }
             }
-            panel.next = panel.next.add(panel.width);
         }
+        // Wrapping, as above: after the last row, columns in the middle of the panel would be past the end of the weights.
+        panel.next = panel.next.wrapping_add(panel.width);
     }
     acc
 }
@@ -138,7 +139,8 @@ impl Heights {
     pub(crate) fn new(pixels: usize, most: usize) -> Self {
         // So few pixels are rare: they go one by one.
         let tiles = if pixels < most.div_ceil(2) { pixels } else { pixels.div_ceil(most) };
-        Heights { tiles, least: pixels / tiles, taller: pixels % tiles }
+        // No pixels are no tiles; the divisor tells the optimiser that it is not zero. So below.
+        Heights { tiles, least: pixels / tiles.max(1), taller: pixels % tiles.max(1) }
     }
 
     /// Whether a height occurs: two tiles or more are at least half as tall as the tallest.
@@ -164,7 +166,7 @@ impl Ahead {
     /// `lines`: cache lines of the group for each block of inputs.
     #[inline(always)]
     pub(crate) fn new(group: *const f32, lines: usize, tiles: usize) -> Self {
-        Ahead { at: group.wrapping_add(AHEAD), share: lines.div_ceil(tiles), left: lines }
+        Ahead { at: group.wrapping_add(AHEAD), share: lines.div_ceil(tiles.max(1)), left: lines }
     }
 
     /// To the share of the next tile.

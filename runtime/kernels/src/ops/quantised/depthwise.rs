@@ -1,10 +1,8 @@
-//! 3x3 depthwise convolutions: one row, four pixels, one block of channels at a time.
+//! 3x3 depthwise convolutions: one or two rows, four pixels, one block of channels at a time.
 //!
 //! Four neighbouring pixels, transposed, are a vector of quads: the four bytes of each channel. A quad holds two windows'
-//! columns of an input row, `(w0, w1, w2, 0)` and `(0, w0, w1, w2)` take their sums. Pixels over the border are what stands for 0:
-//! there is no halo in memory.
-
-use core::array::from_fn;
+//! columns of an input row, `(w0, w1, w2, 0)` and `(0, w0, w1, w2)` take their sums; two output rows share it. Pixels over the
+//! border are what stands for 0: there is no halo in memory.
 
 use super::epilogue::{Epilogue, Scale};
 use super::word;
@@ -15,9 +13,6 @@ use crate::quantised::layout::{Section, Word};
 
 /// Pixels that are computed together: as many as four vectors of sums are packed into bytes.
 const STEP: usize = 4;
-
-/// Kernels that a layer's may be the sum of, where weights less their zero point do not fit into a byte.
-const MOST_KERNELS: usize = 3;
 
 /// Rows and blocks of the output; row `part.from` is written to row 0.
 ///
@@ -35,149 +30,237 @@ pub(crate) unsafe fn depthwise<D: Dot>(
     arena: *mut u8,
 ) {
     let Part { from: to, rows, columns: blocks, .. } = part;
-    let places = Section::depthwise(input.channels);
+    let layer = Layer { input, window, output, to, section, arena };
     for block in blocks {
-        // SAFETY: the section has an epilogue and a kernel for every block; the rest is passed on.
+        // SAFETY: passed on.
         unsafe {
-            let epilogue = Epilogue::new(section, &places, block);
-            let kernel = section.add(places.kernel + block * 4 * BLOCK).cast();
-            let (kernels, count) = kernels::<D>(kernel);
-            let job = Job {
-                input,
-                window,
-                output,
-                to,
-                block,
-                outside: word(section, Word::InputZero) as u8,
-                bias: epilogue.bias::<D>(),
-                scale: epilogue.scale::<D>(),
-                epilogue,
-                kernels: &kernels[..count],
-                arena,
-            };
             match window.stride {
                 1 => D::call(
                     #[inline(always)]
-                    || job.run::<1>(&rows),
+                    || layer.block::<D, 1>(block, &rows),
                 ),
                 _ => D::call(
                     #[inline(always)]
-                    || job.run::<2>(&rows),
+                    || layer.block::<D, 2>(block, &rows),
                 ),
             }
         }
     }
 }
 
-/// The three rows of a kernel, each for the first and for the second window that a quad holds.
-type Kernel<D> = [[<D as Dot>::Right; 2]; 3];
-
-/// The kernels of a block that are to be summed, and how many they are: one, unless weights are stored lower than they are.
-#[inline(always)]
-unsafe fn kernels<D: Dot>(packed: *const [i32; BLOCK]) -> ([Kernel<D>; MOST_KERNELS], usize) {
-    // SAFETY: a block has three rows of quads, and what weights are stored lower by.
-    let (rows, lower) = unsafe { (packed.cast::<[[i32; BLOCK]; 3]>().read(), packed.add(3).read()) };
-    let byte = lower.map(|c| if c < 127 { c } else { 127 });
-    let rest: [i32; BLOCK] = from_fn(|i| lower[i].wrapping_sub(byte[i]));
-    let count = match (lower == [0; BLOCK], rest == [0; BLOCK]) {
-        (true, _) => 1,
-        (_, true) => 2,
-        _ => 3,
-    };
-    let same = |bytes: [i32; BLOCK]| [bytes.map(|c| (c & 0xff).wrapping_mul(0x01_0101)); 3];
-    let kernels = [rows, same(byte), same(rest)].map(|rows| {
-        // SAFETY: 16 quads are read.
-        rows.map(|row| unsafe { [D::right(row.as_ptr()), D::right(row.map(|quad| quad << 8).as_ptr())] })
-    });
-    (kernels, count)
-}
-
-/// One block of channels.
-struct Job<'l, D: Dot> {
+/// A layer.
+struct Layer<'l> {
     input: &'l ByteMap,
     window: &'l Window,
     output: &'l ByteMap,
     to: usize,
-    block: usize,
-    outside: u8,
-    bias: D::Sums,
-    scale: Scale<D>,
-    epilogue: Epilogue,
-    kernels: &'l [Kernel<D>],
+    section: *const f32,
     arena: *mut u8,
 }
 
-/// The first pixels of three input rows; null where a row is over the border.
-type Inputs = [*const u8; 3];
+/// The rows of a kernel, each for the first and for the second window that a quad holds.
+type Kernel<D> = [[<D as Dot>::Right; 2]; 3];
 
-impl<D: Dot> Job<'_, D> {
+/// A kernel that is the same in all its taps.
+#[inline(always)]
+unsafe fn even<D: Dot>(bytes: &[i32; BLOCK]) -> Kernel<D> {
+    let mut quads = *bytes;
+    for quad in &mut quads {
+        *quad = (*quad & 0xff) * 0x01_0101;
+    }
+    // SAFETY: passed on.
+    unsafe { [both::<D>(&quads); 3] }
+}
+
+/// Quads for the first and for the second window.
+#[inline(always)]
+unsafe fn both<D: Dot>(quads: &[i32; BLOCK]) -> [D::Right; 2] {
+    let mut later = *quads;
+    for quad in &mut later {
+        *quad <<= 8;
+    }
+    // SAFETY: 16 quads are read.
+    unsafe { [D::right(quads.as_ptr()), D::right(later.as_ptr())] }
+}
+
+/// One block of channels.
+struct Block<'l, D: Dot> {
+    layer: &'l Layer<'l>,
+    block: usize,
+    outside: u8,
+    bias: D::Sums,
+    epilogue: Epilogue,
+    scale: Scale<D>,
+    kernel: Kernel<D>,
+    /// What weights are stored lower by, as one or two bytes; none of them where that is nothing.
+    lower: &'l [[i32; BLOCK]],
+}
+
+/// An input row: its first pixel, and all bits where it is inside the map.
+#[derive(Clone, Copy)]
+struct Input {
+    from: *const u8,
+    inside: Inside,
+}
+
+impl Layer<'_> {
     #[inline(always)]
-    unsafe fn run<const STRIDE: usize>(&self, rows: &Rows) {
-        // Columns that a step reads, in whole vectors.
-        let columns = if STRIDE == 1 { 6 } else { 10 };
-        for y in rows.clone() {
-            let inputs = self.inputs(y * STRIDE);
-            let whole = inputs.iter().all(|row| !row.is_null());
-            let out = self.arena.wrapping_add(self.output.at(y - self.to, self.block));
-            for x in (0..self.output.width).step_by(STEP) {
-                let column = (x * STRIDE) as isize - self.window.left as isize;
-                // SAFETY: the row has `width` pixels; what a step without border reads is inside.
-                unsafe {
-                    let sums = if whole && column >= 0 && column as usize + columns <= self.input.width {
-                        self.sums::<STRIDE, false>(&inputs, column)
-                    } else {
-                        self.sums::<STRIDE, true>(&inputs, column)
-                    };
-                    let pixels = (self.output.width - x).min(STEP);
-                    self.epilogue.finish::<D>(self.scale, sums, pixels, out.add(x * BLOCK));
+    unsafe fn block<D: Dot, const STRIDE: usize>(&self, block: usize, rows: &Rows) {
+        let places = Section::depthwise(self.input.channels);
+        // SAFETY: the section has an epilogue and four rows of words for every block.
+        unsafe {
+            let epilogue = Epilogue::new(self.section, &places, block);
+            let words = &*self.section.add(places.kernel + block * 4 * BLOCK).cast::<[[i32; BLOCK]; 4]>();
+            let mut lower = [words[3], [0; BLOCK]];
+            for i in 0..BLOCK {
+                let byte = if words[3][i] < 127 { words[3][i] } else { 127 };
+                lower[0][i] = byte;
+                lower[1][i] = words[3][i].wrapping_sub(byte);
+            }
+            let kernels = if lower[1] != [0; BLOCK] { 2 } else { usize::from(lower[0] != [0; BLOCK]) };
+            let block = Block::<D> {
+                layer: self,
+                block,
+                outside: word(self.section, Word::InputZero) as u8,
+                bias: epilogue.bias::<D>(),
+                scale: epilogue.scale::<D>(),
+                epilogue,
+                kernel: [both::<D>(&words[0]), both::<D>(&words[1]), both::<D>(&words[2])],
+                lower: &lower[..kernels],
+            };
+            let mut y = rows.start;
+            while y < rows.end {
+                if const { STRIDE == 1 && D::ROWS == 2 } && y + 1 < rows.end {
+                    block.rows::<STRIDE, 2>(y);
+                    y += 2;
+                } else {
+                    block.rows::<STRIDE, 1>(y);
+                    y += 1;
                 }
             }
         }
     }
 
-    /// The rows of the window whose first is row `top` of the bordered input.
+    /// Input row `row` of those with border, in a block. A row over the border is another, of which nothing is inside.
     #[inline(always)]
-    fn inputs(&self, top: usize) -> Inputs {
-        from_fn(|ky| {
-            let row = top + ky;
-            if row < self.window.top || row - self.window.top >= self.input.height {
-                return core::ptr::null();
-            }
-            self.arena.wrapping_add(self.input.at(row - self.window.top, self.block)).cast_const()
-        })
+    fn input(&self, row: usize, block: usize) -> Input {
+        let row = row.wrapping_sub(self.window.top);
+        let inside = row < self.input.height;
+        let from = self.arena.wrapping_add(self.input.at(if inside { row } else { 0 }, block));
+        Input { from, inside: if inside { Inside::ALL } else { Inside::NONE } }
     }
+}
 
-    /// The sums of four windows, the first of which begins at `column`.
+impl<D: Dot> Block<'_, D> {
+    /// ROWS rows of the output from `y` on.
     #[inline(always)]
-    unsafe fn sums<const STRIDE: usize, const BORDER: bool>(
-        &self,
-        inputs: &Inputs,
-        column: isize,
-    ) -> [D::Sums; STEP] {
-        let mut sums = [self.bias; STEP];
-        // SAFETY: pixels are read where they are inside; without border all are.
-        unsafe {
-            for kernel in self.kernels {
-                for (&row, &[first, second]) in inputs.iter().zip(kernel) {
-                    for i in 0..STEP / (3 - STRIDE) {
-                        let column = column + 2 * i as isize;
-                        let from = row.wrapping_offset(column * BLOCK as isize);
-                        let quads = if BORDER {
-                            let width = if row.is_null() { 0 } else { self.input.width };
-                            D::window_at_border(from, Inside::new(column, width), self.outside)
-                        } else {
-                            D::window(from)
-                        };
-                        if STRIDE == 1 {
-                            sums[2 * i] = D::dot(sums[2 * i], quads, first);
-                            sums[2 * i + 1] = D::dot(sums[2 * i + 1], quads, second);
-                        } else {
-                            sums[i] = D::dot(sums[i], quads, first);
-                        }
+    unsafe fn rows<const STRIDE: usize, const ROWS: usize>(&self, y: usize) {
+        let Layer { input, window, output, to, arena, .. } = self.layer;
+        let row = |i: usize| self.layer.input(y * STRIDE + i, self.block);
+        let inputs = [row(0), row(1), row(2), row(3)];
+        let whole = inputs.iter().take(2 + ROWS).all(|input| input.inside == Inside::ALL);
+        // Columns that a step reads, in whole vectors.
+        let columns = if STRIDE == 1 { 6 } else { 10 };
+        let out = |i: usize| arena.wrapping_add(output.at(y - to + i, self.block));
+        let out = [out(0), out(ROWS - 1)];
+        for x in (0..output.width).step_by(STEP) {
+            let column = (x * STRIDE) as isize - window.left as isize;
+            let pixels = (output.width - x).min(STEP);
+            // SAFETY: a row has `width` pixels; what a step without border reads is inside.
+            unsafe {
+                let sums = if whole && column >= 0 && column as usize + columns <= input.width {
+                    self.sums::<STRIDE, ROWS, false>(&inputs, column)
+                } else {
+                    self.sums::<STRIDE, ROWS, true>(&inputs, column)
+                };
+                for (i, &sums) in sums.iter().enumerate() {
+                    let out = out[i].add(x * BLOCK);
+                    if self.epilogue.is_float() {
+                        self.epilogue.finish::<D>(self.scale, sums, pixels, out);
+                    } else {
+                        self.spill(sums, pixels, out);
                     }
                 }
             }
         }
+    }
+
+    /// The way over memory, for epilogues that are rare.
+    #[inline(always)]
+    unsafe fn spill(&self, sums: [D::Sums; STEP], pixels: usize, out: *mut u8) {
+        let mut spilled = [[0; BLOCK]; STEP];
+        // SAFETY: blocks of sums are written.
+        unsafe {
+            for (spilled, sums) in spilled.iter_mut().zip(sums) {
+                D::store(spilled.as_mut_ptr(), sums);
+            }
+            D::call(
+                #[inline(always)]
+                || self.epilogue.finish_spilled::<D>(&mut [spilled], pixels, out),
+            );
+        }
+    }
+
+    /// The sums of four windows, the first of which begins at `column`, in each row.
+    #[inline(always)]
+    unsafe fn sums<const STRIDE: usize, const ROWS: usize, const BORDER: bool>(
+        &self,
+        inputs: &[Input; 4],
+        column: isize,
+    ) -> [[D::Sums; STEP]; ROWS] {
+        let inside = |i: isize| Inside::new(column + 2 * i, self.layer.input.width);
+        let inside = [inside(0), inside(1), inside(2), inside(3)];
+        let mut sums = [[self.bias; STEP]; ROWS];
+        // SAFETY: passed on.
+        unsafe {
+            self.add::<STRIDE, ROWS, BORDER>(&mut sums, &self.kernel, inputs, column, &inside);
+            for lower in self.lower {
+                self.add::<STRIDE, ROWS, BORDER>(&mut sums, &even::<D>(lower), inputs, column, &inside);
+            }
+        }
         sums
+    }
+
+    /// Adds a kernel's products.
+    #[inline(always)]
+    unsafe fn add<const STRIDE: usize, const ROWS: usize, const BORDER: bool>(
+        &self,
+        sums: &mut [[D::Sums; STEP]; ROWS],
+        kernel: &Kernel<D>,
+        inputs: &[Input; 4],
+        column: isize,
+        inside: &[Inside; STEP],
+    ) {
+        // Written out, because LLVM leaves nests like this one rolled and then spills.
+        macro_rules! windows {
+            ($row:literal: $($i:literal)*) => {$(
+                if $row < 2 + ROWS && $i < STEP / (3 - STRIDE) {
+                    let from = inputs[$row].from.wrapping_offset((column + 2 * $i) * BLOCK as isize);
+                    // SAFETY: pixels are read where they are inside; without border all are.
+                    unsafe {
+                        let quads = if BORDER {
+                            D::window_at_border(from, inside[$i].and(inputs[$row].inside), self.outside)
+                        } else {
+                            D::window(from)
+                        };
+                        for i in 0..ROWS {
+                            if $row >= i && $row - i < 3 {
+                                let ([first, second], sums) = (kernel[$row - i], &mut sums[i]);
+                                let pixel = 2 / STRIDE * $i % STEP;
+                                sums[pixel] = D::dot(sums[pixel], quads, first);
+                                if STRIDE == 1 {
+                                    let pixel = (pixel + 1) % STEP;
+                                    sums[pixel] = D::dot(sums[pixel], quads, second);
+                                }
+                            }
+                        }
+                    }
+                }
+            )*};
+        }
+        windows!(0: 0 1 2 3);
+        windows!(1: 0 1 2 3);
+        windows!(2: 0 1 2 3);
+        windows!(3: 0 1 2 3);
     }
 }

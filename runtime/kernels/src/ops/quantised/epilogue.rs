@@ -17,11 +17,12 @@ pub(crate) struct Epilogue {
     words: *const f32,
 }
 
-/// What a block's sums are scaled with.
+/// What a block's sums are scaled with, and between which bounds they are.
 #[derive(Clone, Copy)]
 pub(crate) struct Scale<D: Dot> {
     scale: D::Floats,
     shift: D::Floats,
+    bounds: [D::Bytes; 2],
 }
 
 impl Epilogue {
@@ -50,16 +51,26 @@ impl Epilogue {
         unsafe { D::load(self.words.cast()) }
     }
 
-    /// What they are scaled with, unless they are scaled [exactly](Self::exactly).
+    /// What they are scaled with, if [`is_float`](Self::is_float), and between which bounds they are.
     #[inline(always)]
     pub(crate) unsafe fn scale<D: Dot>(&self) -> Scale<D> {
         // SAFETY: as in bias.
         unsafe {
-            Scale { scale: D::floats(self.words.add(BLOCK)), shift: D::floats(self.words.add(2 * BLOCK)) }
+            Scale {
+                scale: D::floats(self.words.add(BLOCK)),
+                shift: D::floats(self.words.add(2 * BLOCK)),
+                bounds: [D::bytes(self.bounds[0]), D::bytes(self.bounds[1])],
+            }
         }
     }
 
-    /// Writes the first `pixels` of four pixels.
+    /// Whether sums are scaled as `f32`s, in registers.
+    #[inline(always)]
+    pub(crate) fn is_float(&self) -> bool {
+        self.kind == Kind::Float
+    }
+
+    /// Writes the first `pixels` of four pixels, if [`is_float`](Self::is_float).
     ///
     /// # Safety
     ///
@@ -67,38 +78,49 @@ impl Epilogue {
     #[inline(always)]
     pub(crate) unsafe fn finish<D: Dot>(
         &self,
-        Scale { scale, shift }: Scale<D>,
-        sums: [D::Sums; 4],
+        Scale { scale, shift, bounds }: Scale<D>,
+        [a, b, c, d]: [D::Sums; 4],
         pixels: usize,
         to: *mut u8,
     ) {
         // SAFETY: passed on.
         unsafe {
-            let scaled = match self.kind {
-                Kind::Float => sums.map(
-                    #[inline(always)]
-                    |sums| D::scale(sums, scale, shift),
-                ),
-                _ => self.exactly::<D>(sums),
-            };
-            D::store_bytes(to, scaled, pixels, self.bounds);
+            let scaled = [
+                D::scale(a, scale, shift),
+                D::scale(b, scale, shift),
+                D::scale(c, scale, shift),
+                D::scale(d, scale, shift),
+            ];
+            D::store_bytes(to, scaled, pixels, bounds);
         }
     }
 
-    /// The way over memory, for factors that `f32`s are not exact enough for.
+    /// The same for any epilogue, and any number of pixels, from sums in memory.
+    ///
+    /// # Safety
+    ///
+    /// Pixels must be there, and sums of whole fours.
     #[inline(always)]
-    unsafe fn exactly<D: Dot>(&self, sums: [D::Sums; 4]) -> [D::Sums; 4] {
-        let mut spilled = [[0i32; BLOCK]; 4];
-        // SAFETY: blocks of sums are read and written.
-        unsafe {
-            for (to, sums) in spilled.iter_mut().zip(sums) {
-                D::store(to.as_mut_ptr(), sums);
+    pub(crate) unsafe fn finish_spilled<D: Dot>(
+        &self,
+        sums: &mut [[[i32; BLOCK]; 4]],
+        mut pixels: usize,
+        mut to: *mut u8,
+    ) {
+        for sums in sums {
+            let four = pixels.min(4);
+            // SAFETY: passed on.
+            unsafe {
+                let scale = self.scale::<D>();
+                if self.is_float() {
+                    self.finish(scale, load::<D>(sums), four, to);
+                } else {
+                    self.each(sums);
+                    D::store_bytes(to, load::<D>(sums), four, scale.bounds);
+                }
             }
-            D::call(
-                #[inline(always)]
-                || self.each(&mut spilled),
-            );
-            spilled.map(|sums| D::load(sums.as_ptr()))
+            pixels -= four;
+            to = to.wrapping_add(4 * BLOCK);
         }
     }
 
@@ -133,6 +155,13 @@ impl Epilogue {
             }
         }
     }
+}
+
+#[inline(always)]
+unsafe fn load<D: Dot>(sums: &[[i32; BLOCK]; 4]) -> [D::Sums; 4] {
+    let [a, b, c, d] = sums;
+    // SAFETY: blocks of sums are read.
+    unsafe { [D::load(a.as_ptr()), D::load(b.as_ptr()), D::load(c.as_ptr()), D::load(d.as_ptr())] }
 }
 
 /// A kind as sections have it; whatever else stands there is as good as any.

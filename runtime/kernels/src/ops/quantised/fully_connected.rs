@@ -94,7 +94,9 @@ impl Group<'_> {
                 let epilogue = Epilogue::new(self.section, self.places, self.block + v);
                 let bias = D::add(epilogue.bias::<D>(), D::splat(self.sum));
                 let sum = sums.iter().fold(bias, |sum, turn| D::add(sum, turn[v]));
-                epilogue.finish::<D>(epilogue.scale::<D>(), [sum; 4], 1, self.output.add(v * BLOCK));
+                let mut spilled = [[0; BLOCK]; 4];
+                D::store(spilled[0].as_mut_ptr(), sum);
+                epilogue.finish_spilled::<D>(&mut [spilled], 1, self.output.add(v * BLOCK));
             }
         }
     }

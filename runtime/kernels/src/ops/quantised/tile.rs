@@ -247,18 +247,50 @@ impl Product<'_> {
                 }
             }
             let acc = left.multiply::<D, MR, NV>(panel, acc);
+            let block = self.output.block_stride();
+            if !epilogues.iter().all(Epilogue::is_float) {
+                return spill::<D, MR, NV>(&acc, epilogues, start, block);
+            }
             for (v, epilogue) in epilogues.iter().enumerate() {
-                let scale = epilogue.scale::<D>();
-                let start = start.add(v * self.output.block_stride());
+                let (scale, to) = (epilogue.scale::<D>(), start.add(v * block));
                 for first in (0..MR).step_by(4) {
-                    let four = core::array::from_fn(
-                        #[inline(always)]
-                        |i| acc[if first + i < MR { first + i } else { MR - 1 }][v],
-                    );
+                    // Behind the last pixel that pixel again.
+                    let pixel = |i: usize| acc[if first + i < MR { first + i } else { MR - 1 }][v];
+                    let four = [pixel(0), pixel(1), pixel(2), pixel(3)];
                     let pixels = if MR - first < 4 { MR - first } else { 4 };
-                    epilogue.finish::<D>(scale, four, pixels, start.add(first * BLOCK));
+                    epilogue.finish::<D>(scale, four, pixels, to.add(first * BLOCK));
                 }
             }
         }
+    }
+}
+
+/// Sums go over memory where that is not how they become bytes: what is rare stays out of the way of what is not.
+#[inline(always)]
+unsafe fn spill<D: Dot, const MR: usize, const NV: usize>(
+    acc: &Acc<D, MR, NV>,
+    epilogues: &[Epilogue; NV],
+    start: *mut u8,
+    block: usize,
+) {
+    /// The tallest tile, in fours.
+    const FOURS: usize = 4;
+    let mut spilled = [[[[0; BLOCK]; 4]; FOURS]; NV];
+    // SAFETY: a tile has no more pixels than that; the rest is passed on.
+    unsafe {
+        for (i, acc) in acc.iter().enumerate() {
+            for (v, &acc) in acc.iter().enumerate() {
+                D::store(spilled[v][i / 4][i % 4].as_mut_ptr(), acc);
+            }
+        }
+        D::call(
+            #[inline(always)]
+            || {
+                for (v, epilogue) in epilogues.iter().enumerate() {
+                    let sums = &mut spilled[v][..MR.div_ceil(4)];
+                    epilogue.finish_spilled::<D>(sums, MR, start.wrapping_add(v * block));
+                }
+            },
+        );
     }
 }
