@@ -62,6 +62,16 @@ macro_rules! common {
             unsafe { [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])] }
         }
         #[inline(always)]
+        unsafe fn totals(sums: [Pair; 4]) -> Pair {
+            unsafe {
+                let [a, b, c, d] = sums.map(|[left, right]| _mm256_hadd_epi32(left, right));
+                // Lane by lane: even pixels in the lower, odd ones in the upper.
+                let lanes = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+                [_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d)]
+                    .map(|totals| _mm256_permutevar8x32_epi32(totals, lanes))
+            }
+        }
+        #[inline(always)]
         unsafe fn floats(from: *const f32) -> Pair<__m256> {
             unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
         }

@@ -105,6 +105,9 @@ pub(crate) trait Dot: Copy {
     /// Adds the products of each quad to its sum, wrapping.
     unsafe fn dot(sums: Self::Sums, left: Self::Left, right: Self::Right) -> Self::Sums;
 
+    /// The totals of 16 pixels, whose sums are four each.
+    unsafe fn totals(sums: [Self::Sums; 4]) -> Self::Sums;
+
     /// Reads 16 floats.
     unsafe fn floats(from: *const f32) -> Self::Floats;
     /// `sum * scale + shift` as an `f32`, rounded once; then without its fraction.

@@ -82,6 +82,10 @@ impl Dot for Scalar {
         })
     }
     #[inline(always)]
+    unsafe fn totals(sums: [Self::Sums; 4]) -> Self::Sums {
+        from_fn(|i| sums[i / 4][i % 4 * 4..][..4].iter().fold(0, |total: i32, &sum| total.wrapping_add(sum)))
+    }
+    #[inline(always)]
     unsafe fn floats(from: *const f32) -> Self::Floats {
         // SAFETY: as in load.
         unsafe { from.cast::<[f32; BLOCK]>().read_unaligned() }.map(f64::from)

@@ -98,6 +98,15 @@ impl Dot for Sse2 {
         })
     }
     #[inline(always)]
+    unsafe fn totals(sums: [Four; 4]) -> Four {
+        from_fn(|i| unsafe {
+            let [a, b, c, d] = sums[i];
+            let ab = _mm_add_epi32(_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b));
+            let cd = _mm_add_epi32(_mm_unpacklo_epi32(c, d), _mm_unpackhi_epi32(c, d));
+            _mm_add_epi32(_mm_unpacklo_epi64(ab, cd), _mm_unpackhi_epi64(ab, cd))
+        })
+    }
+    #[inline(always)]
     unsafe fn floats(from: *const f32) -> Self::Floats {
         from_fn(|i| unsafe { wide(_mm_loadu_ps(from.add(4 * i))) })
     }

@@ -21,8 +21,8 @@ static TRANSPOSED: [u8; 64] = {
     bytes
 };
 
-/// Packing goes lane by lane: lane l of four packed vectors has their lanes l.
-static PACKED: [u32; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
+/// Some instructions go lane by lane: lane l of what is made of four vectors has their lanes l.
+static LANES: [u32; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
 
 // SAFETY of all: the caller has the instruction set, and what is read and written is there, by the contract of Dot.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "said once, above")]
@@ -89,6 +89,15 @@ impl Dot for Vnni {
         unsafe { _mm512_dpbusd_epi32(sums, left, right) }
     }
     #[inline(always)]
+    unsafe fn totals([a, b, c, d]: [__m512i; 4]) -> __m512i {
+        unsafe {
+            let ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+            let cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+            let totals = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+            _mm512_permutexvar_epi32(_mm512_loadu_si512(LANES.as_ptr().cast()), totals)
+        }
+    }
+    #[inline(always)]
     unsafe fn floats(from: *const f32) -> __m512 {
         unsafe { _mm512_loadu_ps(from) }
     }
@@ -104,7 +113,7 @@ impl Dot for Vnni {
     unsafe fn store_bytes(to: *mut u8, [a, b, c, d]: [__m512i; 4], pixels: usize, [low, high]: [__m512i; 2]) {
         unsafe {
             let packed = _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
-            let bytes = _mm512_permutexvar_epi32(_mm512_loadu_si512(PACKED.as_ptr().cast()), packed);
+            let bytes = _mm512_permutexvar_epi32(_mm512_loadu_si512(LANES.as_ptr().cast()), packed);
             let bytes = _mm512_max_epu8(bytes, low);
             let bytes = _mm512_min_epu8(bytes, high);
             match pixels {
