@@ -31,6 +31,7 @@ impl Dot for Vnni {
     type Left = __m512i;
     type Right = __m512i;
     type Floats = __m512;
+    type Doubles = [__m512d; 2];
     type Bytes = __m512i;
     type Set = simd::Avx512;
     const BLOCKS: usize = 2;
@@ -104,6 +105,22 @@ impl Dot for Vnni {
     #[inline(always)]
     unsafe fn scale(sums: __m512i, scale: __m512, shift: __m512) -> __m512i {
         unsafe { _mm512_cvttps_epi32(_mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), scale, shift)) }
+    }
+    #[inline(always)]
+    unsafe fn doubles(from: *const f64) -> [__m512d; 2] {
+        unsafe { [_mm512_loadu_pd(from), _mm512_loadu_pd(from.add(8))] }
+    }
+    #[inline(always)]
+    unsafe fn scale_double(sums: __m512i, scale: [__m512d; 2], shift: [__m512d; 2]) -> __m512i {
+        unsafe {
+            let half = |sums, scale, shift| {
+                let scaled = _mm512_fmadd_pd(_mm512_cvtepi32_pd(sums), scale, shift);
+                _mm512_cvttpd_epi32(_mm512_min_pd(scaled, _mm512_set1_pd(256.0)))
+            };
+            let left = half(_mm512_castsi512_si256(sums), scale[0], shift[0]);
+            let right = half(_mm512_extracti64x4_epi64::<1>(sums), scale[1], shift[1]);
+            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(left), right)
+        }
     }
     #[inline(always)]
     unsafe fn bytes(byte: u8) -> __m512i {

@@ -131,28 +131,38 @@ pub(crate) unsafe fn of_lines<D: Dot>(
         // SAFETY: the line buffer holds the lines of these rows, and there is a sum for each pixel of a strip.
         unsafe {
             let first = arena.add(layer.lines + y * layer.window.stride * line);
-            let lines = core::slice::from_raw_parts(first, size * line);
+            let lines = core::slice::from_raw_parts(first, size * line + QUAD);
             let width = layer.output.width;
             let sums = core::slice::from_raw_parts_mut(sums.add(y * width), width);
             let lower = word(weights.add(layer.weights), Word::Correction);
-            windows(lines, line, [size * channels, layer.window.stride * channels], lower, sums);
+            let lines = (0..size).map(|i| &lines[i * line..]);
+            windows(lines, [size * channels, layer.window.stride * channels], lower, sums);
         }
     }
 }
 
 /// Bytes whose sums are computed together, whether or not a window begins there: that is what vectors are good at.
-const CHUNK: usize = 128;
+const CHUNK: usize = 384;
 /// The longest run: 16 pixels of 16 channels.
 const RUN: usize = 256;
+/// Sums in registers.
+const LANES: usize = 32;
 
-/// For each window, the sum of `run` bytes of each line, times `lower`; windows are `step` bytes apart.
+/// For each window, the sum of `run` bytes of each line, times `lower`; windows are `step` bytes apart. What follows a line
+/// does no harm.
 #[inline(always)]
-fn windows(lines: &[u8], line: usize, [run, step]: [usize; 2], lower: i32, sums: &mut [i32]) {
+fn windows<'l>(
+    lines: impl Iterator<Item = &'l [u8]> + Clone,
+    [run, step]: [usize; 2],
+    lower: i32,
+    sums: &mut [i32],
+) {
     for (i, sums) in sums.chunks_mut(CHUNK.div_ceil(step)).enumerate() {
         let start = i * CHUNK.div_ceil(step) * step;
         let mut columns = [0u16; CHUNK + RUN];
-        for line in lines.chunks_exact(line) {
-            for (column, &x) in columns[..CHUNK + run].iter_mut().zip(&line[start..]) {
+        let reach = (CHUNK + run).next_multiple_of(LANES);
+        for line in lines.clone() {
+            for (column, &x) in columns[..reach].iter_mut().zip(&line[start..]) {
                 *column += u16::from(x);
             }
         }
@@ -165,8 +175,6 @@ fn windows(lines: &[u8], line: usize, [run, step]: [usize; 2], lower: i32, sums:
         }
     }
 }
-
-const LANES: usize = 32;
 
 /// The sums of `run` columns from each of the first on. Columns of at most 16 bytes, 16 at a time, fit into 16 bits.
 #[inline(always)]
