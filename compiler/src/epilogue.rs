@@ -114,7 +114,13 @@ impl Channel {
 
     /// Scale and shift in f64 that follow from a factor in fixed point, if they make every step where it is.
     fn double(&self, steps: &Steps) -> Option<(f64, f64)> {
+        /// A product below 256 of a sum and a factor of 31 bits has 39 bits and as many as this: all that an f64 has. So it
+        /// makes no difference whether multiplication and addition are fused.
+        const LEAST_EXPONENT: i32 = 39 - f64::MANTISSA_DIGITS as i32;
         let Factor::Fixed(multiplier) = self.factor else { return None };
+        if multiplier.exponent < LEAST_EXPONENT {
+            return None;
+        }
         let (scale, shift) = (self.real(), f64::from(self.zero) + layout::shift(multiplier.exponent));
         steps.hold(scale, shift).then_some((scale, shift))
     }

@@ -14,7 +14,7 @@ use crate::error::{Complaint, Result};
 use crate::ir::{BatchNorm, Params};
 use crate::plan::{Content, Plan};
 use crate::quantised::Quantised;
-use crate::weights::{self, Integers, Pooling};
+use crate::weights::{self, Integers};
 
 /// What a layer computes with.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,12 +139,6 @@ fn channels(layer: &Parameters) -> usize {
 pub fn payload<'s>(plan: &Plan, source: impl Into<Source<'s>>) -> Result<Vec<i32>> {
     let source = source.into();
     let mut payload = vec![0; plan.weights];
-    if let Source::Bytes(quantised) = source
-        && quantised.pooling != Pooling::Average
-    {
-        let message = "no kernel of bytes computes MEAN over all pixels; the reference loops do";
-        return Err(Complaint::new(message).help("--engine reference, or --precision f32").into());
-    }
     for section in &plan.sections {
         let out = &mut payload[section.offset..section.offset + section.len];
         match (&section.content, source) {

@@ -48,17 +48,20 @@ enum Weights {
     Signed,
     /// Unsigned bytes that, less their zero point, fit into signed ones.
     Narrow,
+    /// The same but for one or two.
+    Outliers(i32),
     /// Unsigned bytes around a zero point.
     Wide(i32),
     /// The least and the greatest unsigned byte alone.
     Extreme(i32),
 }
 
-const WEIGHTS: [Weights; 6] = [
+const WEIGHTS: [Weights; 7] = [
     Weights::Signed,
     Weights::Narrow,
+    Weights::Outliers(120),
+    Weights::Outliers(0),
     Weights::Wide(101),
-    Weights::Wide(200),
     Weights::Extreme(0),
     Weights::Extreme(255),
 ];
@@ -81,9 +84,12 @@ impl Layer {
         let kernel_zero = match weights {
             Weights::Signed => 0,
             Weights::Narrow => 128,
-            Weights::Wide(zero) | Weights::Extreme(zero) => zero,
+            Weights::Outliers(zero) | Weights::Wide(zero) | Weights::Extreme(zero) => zero,
         };
-        let kernel = (0..inputs * outputs).map(|_| match weights {
+        let outliers = [random.below((inputs * outputs) as u32), random.below((inputs * outputs) as u32)];
+        let kernel = (0..inputs * outputs).map(|i| match weights {
+            Weights::Outliers(_) if outliers.contains(&(i as u32)) => 255,
+            Weights::Outliers(_) => i16::from(random.next() as u8 >> 1),
             Weights::Signed => i16::from(random.next() as i8),
             Weights::Narrow | Weights::Wide(_) => i16::from(random.next() as u8),
             Weights::Extreme(_) => [0, 255][random.below(2) as usize],
@@ -455,7 +461,7 @@ fn separable_blocks_in_place_and_on_teams() {
     let same = Window { size: 3, stride: 1, top: 1, left: 1 };
     let halve = Window { size: 3, stride: 2, top: 0, left: 0 };
     for (height, width, channels) in [(6, 8, 16), (7, 12, 8), (10, 30, 24), (5, 17, 40), (14, 14, 128)] {
-        for (strip, weights) in [(1, Weights::Signed), (2, Weights::Wide(90)), (5, Weights::Narrow)] {
+        for (strip, weights) in [(1, Weights::Signed), (2, Weights::Wide(90)), (5, Weights::Outliers(99))] {
             let kinds = [KINDS[strip % 4], KINDS[channels / 8 % 4]];
             // Stride 1: row r goes into the slot of row r - 1.
             let from = [height, width, channels];

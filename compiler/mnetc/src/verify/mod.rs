@@ -71,8 +71,11 @@ fn floats(compiled: &Compiled, sets: Vec<Isa>, expected: Option<&Expected>) -> R
     };
     let mut faults = Vec::new();
     if let Some(Expected::Bytes(_)) = expected {
-        let help = "leave out --precision, or give expected logits";
-        return Err(Failure::input(format!("the expected outputs are bytes, and the model is f32: {help}")));
+        let found = match compiled.quantised {
+            Some(_) => "the model computes with floats: leave out --precision",
+            None => "these weights are floats",
+        };
+        return Err(Failure::input(format!("the expected outputs are bytes, and {found}")));
     }
     faults.extend(passes::verify(&subject, &image)?);
     faults.extend(layers::verify(&subject, &image)?);

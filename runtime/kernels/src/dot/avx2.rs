@@ -30,6 +30,7 @@ macro_rules! common {
     (tile $tile:literal, features $features:literal) => {
         type Sums = Pair;
         type Floats = Pair<__m256>;
+        type Doubles = Pair<Pair<__m256d>>;
         type Bytes = __m256i;
         type Set = simd::Avx2;
         const BLOCKS: usize = 1;
@@ -62,6 +63,16 @@ macro_rules! common {
             unsafe { [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])] }
         }
         #[inline(always)]
+        unsafe fn totals(sums: [Pair; 4]) -> Pair {
+            unsafe {
+                let [a, b, c, d] = sums.map(|[left, right]| _mm256_hadd_epi32(left, right));
+                // Lane by lane: even pixels in the lower, odd ones in the upper.
+                let lanes = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+                [_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d)]
+                    .map(|totals| _mm256_permutevar8x32_epi32(totals, lanes))
+            }
+        }
+        #[inline(always)]
         unsafe fn floats(from: *const f32) -> Pair<__m256> {
             unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
         }
@@ -69,6 +80,21 @@ macro_rules! common {
         unsafe fn scale(sums: Pair, scale: Pair<__m256>, shift: Pair<__m256>) -> Pair {
             from_fn(|i| unsafe {
                 _mm256_cvttps_epi32(_mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), scale[i], shift[i]))
+            })
+        }
+        #[inline(always)]
+        unsafe fn doubles(from: *const f64) -> Pair<Pair<__m256d>> {
+            from_fn(|i| unsafe { [_mm256_loadu_pd(from.add(8 * i)), _mm256_loadu_pd(from.add(8 * i + 4))] })
+        }
+        #[inline(always)]
+        unsafe fn scale_double(sums: Pair, scale: Pair<Pair<__m256d>>, shift: Pair<Pair<__m256d>>) -> Pair {
+            from_fn(|i| unsafe {
+                let halves = [_mm256_castsi256_si128(sums[i]), _mm256_extracti128_si256::<1>(sums[i])];
+                let [left, right]: Pair<__m128i> = from_fn(|j| {
+                    let scaled = _mm256_fmadd_pd(_mm256_cvtepi32_pd(halves[j]), scale[i][j], shift[i][j]);
+                    _mm256_cvttpd_epi32(_mm256_min_pd(scaled, _mm256_set1_pd(256.0)))
+                });
+                _mm256_set_m128i(right, left)
             })
         }
         #[inline(always)]

@@ -50,7 +50,7 @@ impl Inside {
     /// Whether pixel `p` is inside.
     #[inline(always)]
     pub(crate) fn has(self, p: usize) -> bool {
-        self.0 >> (2 * p) & 1 != 0
+        self.bits() >> (2 * p) & 1 != 0
     }
 }
 
@@ -69,6 +69,8 @@ pub(crate) trait Dot: Copy {
     type Right: Copy;
     /// 16 factors or summands.
     type Floats: Copy;
+    /// The same in double precision.
+    type Doubles: Copy;
     /// Four pixels of a block, one after the other.
     type Bytes: Copy;
     /// The set's floats: prefetches are the same.
@@ -105,6 +107,9 @@ pub(crate) trait Dot: Copy {
     /// Adds the products of each quad to its sum, wrapping.
     unsafe fn dot(sums: Self::Sums, left: Self::Left, right: Self::Right) -> Self::Sums;
 
+    /// The totals of 16 pixels, whose sums are four each.
+    unsafe fn totals(sums: [Self::Sums; 4]) -> Self::Sums;
+
     /// Reads 16 floats.
     unsafe fn floats(from: *const f32) -> Self::Floats;
     /// `sum * scale + shift` as an `f32`, rounded once; then without its fraction.
@@ -112,6 +117,10 @@ pub(crate) trait Dot: Copy {
     /// Where there is no fused multiply-add, `f64`s do the same: [`packing`](crate::quantised::pack) sees to it that below 512
     /// their sum is exact.
     unsafe fn scale(sums: Self::Sums, scale: Self::Floats, shift: Self::Floats) -> Self::Sums;
+    /// Reads 16 doubles.
+    unsafe fn doubles(from: *const f64) -> Self::Doubles;
+    /// `sum * scale + shift`, at most 256, then without its fraction. It does not matter whether products are rounded.
+    unsafe fn scale_double(sums: Self::Sums, scale: Self::Doubles, shift: Self::Doubles) -> Self::Sums;
     /// One byte everywhere.
     unsafe fn bytes(byte: u8) -> Self::Bytes;
     /// Writes four blocks of sums as the nearest bytes between two bounds, the first `pixels` of them.

@@ -15,6 +15,7 @@ impl Dot for Scalar {
     type Left = [[u8; 4]; BLOCK];
     type Right = [[i8; 4]; BLOCK];
     type Floats = [f64; BLOCK];
+    type Doubles = [f64; BLOCK];
     type Bytes = u8;
     type Set = simd::Scalar;
     const BLOCKS: usize = 1;
@@ -82,6 +83,10 @@ impl Dot for Scalar {
         })
     }
     #[inline(always)]
+    unsafe fn totals(sums: [Self::Sums; 4]) -> Self::Sums {
+        from_fn(|i| sums[i / 4][i % 4 * 4..][..4].iter().fold(0, |total: i32, &sum| total.wrapping_add(sum)))
+    }
+    #[inline(always)]
     unsafe fn floats(from: *const f32) -> Self::Floats {
         // SAFETY: as in load.
         unsafe { from.cast::<[f32; BLOCK]>().read_unaligned() }.map(f64::from)
@@ -89,6 +94,18 @@ impl Dot for Scalar {
     #[inline(always)]
     unsafe fn scale(sums: Self::Sums, scale: Self::Floats, shift: Self::Floats) -> Self::Sums {
         from_fn(|i| (f64::from(sums[i] as f32) * scale[i] + shift[i]) as f32 as i32)
+    }
+    #[inline(always)]
+    unsafe fn doubles(from: *const f64) -> Self::Doubles {
+        // SAFETY: as in load.
+        unsafe { from.cast::<Self::Doubles>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn scale_double(sums: Self::Sums, scale: Self::Doubles, shift: Self::Doubles) -> Self::Sums {
+        from_fn(|i| {
+            let scaled = f64::from(sums[i]) * scale[i] + shift[i];
+            if scaled < 256.0 { scaled as i32 } else { 256 }
+        })
     }
     #[inline(always)]
     unsafe fn bytes(byte: u8) -> u8 {

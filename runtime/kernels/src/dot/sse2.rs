@@ -28,6 +28,7 @@ impl Dot for Sse2 {
     type Left = Halves;
     type Right = Halves;
     type Floats = [[__m128d; 2]; 4];
+    type Doubles = [[__m128d; 2]; 4];
     type Bytes = __m128i;
     type Set = simd::Sse2;
     const BLOCKS: usize = 1;
@@ -98,6 +99,15 @@ impl Dot for Sse2 {
         })
     }
     #[inline(always)]
+    unsafe fn totals(sums: [Four; 4]) -> Four {
+        from_fn(|i| unsafe {
+            let [a, b, c, d] = sums[i];
+            let ab = _mm_add_epi32(_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b));
+            let cd = _mm_add_epi32(_mm_unpacklo_epi32(c, d), _mm_unpackhi_epi32(c, d));
+            _mm_add_epi32(_mm_unpacklo_epi64(ab, cd), _mm_unpackhi_epi64(ab, cd))
+        })
+    }
+    #[inline(always)]
     unsafe fn floats(from: *const f32) -> Self::Floats {
         from_fn(|i| unsafe { wide(_mm_loadu_ps(from.add(4 * i))) })
     }
@@ -108,6 +118,21 @@ impl Dot for Sse2 {
             let left = _mm_add_pd(_mm_mul_pd(left, scale[i][0]), shift[i][0]);
             let right = _mm_add_pd(_mm_mul_pd(right, scale[i][1]), shift[i][1]);
             _mm_cvttps_epi32(_mm_movelh_ps(_mm_cvtpd_ps(left), _mm_cvtpd_ps(right)))
+        })
+    }
+    #[inline(always)]
+    unsafe fn doubles(from: *const f64) -> Self::Doubles {
+        from_fn(|i| unsafe { [_mm_loadu_pd(from.add(4 * i)), _mm_loadu_pd(from.add(4 * i + 2))] })
+    }
+    #[inline(always)]
+    unsafe fn scale_double(sums: Four, scale: Self::Doubles, shift: Self::Doubles) -> Four {
+        from_fn(|i| unsafe {
+            let halves = [sums[i], _mm_unpackhi_epi64(sums[i], sums[i])];
+            let [left, right]: [__m128i; 2] = from_fn(|j| {
+                let scaled = _mm_add_pd(_mm_mul_pd(_mm_cvtepi32_pd(halves[j]), scale[i][j]), shift[i][j]);
+                _mm_cvttpd_epi32(_mm_min_pd(scaled, _mm_set1_pd(256.0)))
+            });
+            _mm_unpacklo_epi64(left, right)
         })
     }
     #[inline(always)]

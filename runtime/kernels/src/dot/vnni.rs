@@ -21,8 +21,8 @@ static TRANSPOSED: [u8; 64] = {
     bytes
 };
 
-/// Packing goes lane by lane: lane l of four packed vectors has their lanes l.
-static PACKED: [u32; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
+/// Some instructions go lane by lane: lane l of what is made of four vectors has their lanes l.
+static LANES: [u32; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
 
 // SAFETY of all: the caller has the instruction set, and what is read and written is there, by the contract of Dot.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "said once, above")]
@@ -31,6 +31,7 @@ impl Dot for Vnni {
     type Left = __m512i;
     type Right = __m512i;
     type Floats = __m512;
+    type Doubles = [__m512d; 2];
     type Bytes = __m512i;
     type Set = simd::Avx512;
     const BLOCKS: usize = 2;
@@ -89,12 +90,37 @@ impl Dot for Vnni {
         unsafe { _mm512_dpbusd_epi32(sums, left, right) }
     }
     #[inline(always)]
+    unsafe fn totals([a, b, c, d]: [__m512i; 4]) -> __m512i {
+        unsafe {
+            let ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+            let cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+            let totals = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+            _mm512_permutexvar_epi32(_mm512_loadu_si512(LANES.as_ptr().cast()), totals)
+        }
+    }
+    #[inline(always)]
     unsafe fn floats(from: *const f32) -> __m512 {
         unsafe { _mm512_loadu_ps(from) }
     }
     #[inline(always)]
     unsafe fn scale(sums: __m512i, scale: __m512, shift: __m512) -> __m512i {
         unsafe { _mm512_cvttps_epi32(_mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), scale, shift)) }
+    }
+    #[inline(always)]
+    unsafe fn doubles(from: *const f64) -> [__m512d; 2] {
+        unsafe { [_mm512_loadu_pd(from), _mm512_loadu_pd(from.add(8))] }
+    }
+    #[inline(always)]
+    unsafe fn scale_double(sums: __m512i, scale: [__m512d; 2], shift: [__m512d; 2]) -> __m512i {
+        unsafe {
+            let half = |sums, scale, shift| {
+                let scaled = _mm512_fmadd_pd(_mm512_cvtepi32_pd(sums), scale, shift);
+                _mm512_cvttpd_epi32(_mm512_min_pd(scaled, _mm512_set1_pd(256.0)))
+            };
+            let left = half(_mm512_castsi512_si256(sums), scale[0], shift[0]);
+            let right = half(_mm512_extracti64x4_epi64::<1>(sums), scale[1], shift[1]);
+            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(left), right)
+        }
     }
     #[inline(always)]
     unsafe fn bytes(byte: u8) -> __m512i {
@@ -104,7 +130,7 @@ impl Dot for Vnni {
     unsafe fn store_bytes(to: *mut u8, [a, b, c, d]: [__m512i; 4], pixels: usize, [low, high]: [__m512i; 2]) {
         unsafe {
             let packed = _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
-            let bytes = _mm512_permutexvar_epi32(_mm512_loadu_si512(PACKED.as_ptr().cast()), packed);
+            let bytes = _mm512_permutexvar_epi32(_mm512_loadu_si512(LANES.as_ptr().cast()), packed);
             let bytes = _mm512_max_epu8(bytes, low);
             let bytes = _mm512_min_epu8(bytes, high);
             match pixels {

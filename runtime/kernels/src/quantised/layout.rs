@@ -5,10 +5,11 @@
 //! outputs, `[N/32][K/4][32][4]`; the last panel is 16 or 32 wide. Those of a 3x3 depthwise convolution are
 //! `[C/16][row][16][4]`, a quad being the three columns of a row, and 0; a fourth row has a word a channel.
 //!
-//! What counts is the weight less the kernel's zero point, which has nine bits where kernels are unsigned, but hardly ever more
-//! than eight. Weights of a matrix product are stored as such where all of them fit into a byte; else 128 less than they are
-//! in the file, and [`Word::Correction`] makes up for it. So are those of a depthwise convolution, channel by channel: its
-//! fourth row says by how much they are stored lower.
+//! What counts is the weight less the kernel's zero point, which has nine bits where kernels are unsigned. But hardly any has
+//! more than eight: in published networks one to four in a layer, those that its range was made of. Of a matrix product they
+//! are cut to a byte, and what is left of them is an [`Outlier`]. Where those are too many, all weights are stored lower by
+//! so much that they fit, and [`Word::Correction`] makes up for it. So are those of a depthwise convolution, channel by
+//! channel: its fourth row says by how much.
 //!
 //! Sections lie among packed `f32`s, at multiples of 64 bytes; like theirs, offsets and lengths count 4-byte words.
 
@@ -49,7 +50,24 @@ pub enum Word {
     /// Distance between the numbers of two neighbouring bytes of the input, an `f32`; only first convolutions ask for it, to
     /// take floats.
     InputScale = 5,
+    /// Outliers of a matrix product.
+    Outliers = 6,
 }
+
+/// What is left of a quad's weights that do not fit into a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Outlier {
+    /// The row of the panel.
+    pub row: i32,
+    /// The output.
+    pub output: i32,
+    /// Four signed bytes.
+    pub quad: i32,
+}
+
+/// Outliers that a matrix product may have.
+pub const OUTLIERS: usize = 16;
 
 /// Words before the kinds of epilogues.
 pub const HEAD: usize = ALIGN;
@@ -82,9 +100,11 @@ pub const fn shift(exponent: i32) -> f64 {
     }
 }
 
-/// Lengths and offsets of a layer's section: `[head][kinds][bias, a, b by block][kernel]`, in words.
+/// Lengths and offsets of a layer's section: `[head][kinds][outliers][bias, a, b by block][kernel]`, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Section {
+    /// Offset of the outliers, three words each. Depthwise convolutions have none.
+    pub outliers: usize,
     /// Offset of the epilogues' words, 48 a block.
     pub epilogue: usize,
     /// Offset of the kernel.
@@ -95,22 +115,23 @@ pub struct Section {
 
 impl Section {
     /// `kernel` counts quads, each of which is a word.
-    const fn new(outputs: usize, kernel: usize) -> Self {
+    const fn new(outputs: usize, most: usize, kernel: usize) -> Self {
         let blocks = outputs.div_ceil(BLOCK);
-        let epilogue = HEAD + aligned(blocks);
+        let outliers = HEAD + aligned(blocks);
+        let epilogue = outliers + aligned(most * size_of::<Outlier>() / size_of::<i32>());
         let start = epilogue + blocks * 3 * BLOCK;
-        Section { epilogue, kernel: start, len: aligned(start + kernel) }
+        Section { outliers, epilogue, kernel: start, len: aligned(start + kernel) }
     }
 
     /// A matrix product whose inputs come in `runs` of `run` inputs, each padded to whole quads: a window's rows, or one run
     /// of all channels.
     pub const fn panels(runs: usize, run: usize, outputs: usize) -> Self {
-        Self::new(outputs, runs * quads(run) * padded(outputs))
+        Self::new(outputs, OUTLIERS, runs * quads(run) * padded(outputs))
     }
 
     /// A 3x3 depthwise convolution: three rows of quads, and what they are stored lower by.
     pub const fn depthwise(channels: usize) -> Self {
-        Self::new(channels, 4 * padded(channels))
+        Self::new(channels, 0, 4 * padded(channels))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Bringing the weights of networks of bytes into the layouts of [`layout`](super::layout).
 
-use super::layout::{AFFINE, HEAD, Kind, QUAD, SOFTMAX, Section, Word, panel_width, quads};
+use super::layout::{
+    AFFINE, HEAD, Kind, OUTLIERS, Outlier, QUAD, SOFTMAX, Section, Word, panel_width, quads,
+};
 use crate::fixed::{self, Factor};
 use crate::layout::{BLOCK, PANEL};
 
@@ -135,20 +137,50 @@ fn scale(kind: Kind, epilogue: &Epilogue) -> [i32; 2] {
 pub fn panels(numbers: &Numbers<'_>, runs: usize, run: usize, outputs: usize, out: &mut [i32]) {
     let section = Section::panels(runs, run, outputs);
     numbers.begin(&section, outputs, out);
-    let lower = numbers.lower(0..runs * run * outputs);
-    out[Word::Correction as usize] = lower;
     let rows = runs * quads(run);
-    for output in 0..outputs {
-        let (panel, column) = (output / PANEL, output % PANEL);
-        let start = section.kernel + panel * PANEL * rows + column;
-        for row in 0..rows {
-            let quad = core::array::from_fn(|i| {
-                let (from, input) = (row / quads(run) * run, row % quads(run) * QUAD + i);
-                if input < run { numbers.byte((from + input) * outputs + output, lower) } else { 0 }
-            });
-            out[start + row * panel_width(outputs, panel)] = i32::from_le_bytes(quad);
+    // Weights of a quad, 0 where it reaches beyond its run.
+    let quad = |row: usize, output: usize| -> [i32; QUAD] {
+        core::array::from_fn(|i| {
+            let (from, input) = (row / quads(run) * run, row % quads(run) * QUAD + i);
+            if input < run { numbers.weight((from + input) * outputs + output) } else { 0 }
+        })
+    };
+    let all = || (0..outputs).flat_map(move |output| (0..rows).map(move |row| (row, output)));
+    let outliers = || all().flat_map(|(row, output)| outliers(row, output, quad(row, output)));
+    let few = outliers().nth(OUTLIERS).is_none();
+    let lower = if few { 0 } else { numbers.lower(0..runs * run * outputs) };
+    if few {
+        out[Word::Outliers as usize] = outliers().count() as i32;
+        for (out, outlier) in out[section.outliers..].chunks_exact_mut(3).zip(outliers()) {
+            out.copy_from_slice(&[outlier.row, outlier.output, outlier.quad]);
         }
     }
+    out[Word::Correction as usize] = lower;
+    for (row, output) in all() {
+        let (panel, column) = (output / PANEL, output % PANEL);
+        let mut quad = quad(row, output);
+        for (i, weight) in quad.iter_mut().enumerate() {
+            *weight = if row % quads(run) * QUAD + i < run { *weight - lower } else { 0 };
+        }
+        let at = section.kernel + panel * PANEL * rows + row * panel_width(outputs, panel) + column;
+        out[at] = i32::from_le_bytes(quad.map(cut));
+    }
+}
+
+/// A weight as far as it fits into a byte.
+fn cut(weight: i32) -> u8 {
+    weight.clamp(-128, 127) as u8
+}
+
+/// What a quad's weights are more than fits into a byte: up to 128, for which it takes another.
+fn outliers(row: usize, output: usize, quad: [i32; QUAD]) -> impl Iterator<Item = Outlier> {
+    let rest = |quad: [i32; QUAD]| quad.map(|weight| weight - weight.clamp(-128, 127));
+    let first = rest(quad);
+    [first, rest(first)].into_iter().filter(|rest| *rest != [0; QUAD]).map(move |rest| Outlier {
+        row: row as i32,
+        output: output as i32,
+        quad: i32::from_le_bytes(rest.map(cut)),
+    })
 }
 
 /// Packs a 3x3 depthwise convolution, [`Section::depthwise`]: the kernel is nine rows of `channels` bytes.

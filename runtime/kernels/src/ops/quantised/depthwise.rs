@@ -4,7 +4,7 @@
 //! columns of an input row, `(w0, w1, w2, 0)` and `(0, w0, w1, w2)` take their sums; two output rows share it. Pixels over the
 //! border are what stands for 0: there is no halo in memory.
 
-use super::epilogue::{Epilogue, Scale};
+use super::epilogue::Epilogue;
 use super::word;
 use crate::dot::{Dot, Inside};
 use crate::layout::{BLOCK, ByteMap, Window};
@@ -89,8 +89,7 @@ struct Block<'l, D: Dot> {
     block: usize,
     outside: u8,
     bias: D::Sums,
-    epilogue: Epilogue,
-    scale: Scale<D>,
+    epilogue: Epilogue<D>,
     kernel: Kernel<D>,
     /// What weights are stored lower by, as one or two bytes; none of them where that is nothing.
     lower: &'l [[i32; BLOCK]],
@@ -109,7 +108,7 @@ impl Layer<'_> {
         let places = Section::depthwise(self.input.channels);
         // SAFETY: the section has an epilogue and four rows of words for every block.
         unsafe {
-            let epilogue = Epilogue::new(self.section, &places, block);
+            let epilogue = Epilogue::<D>::new(self.section, &places, block);
             let words = &*self.section.add(places.kernel + block * 4 * BLOCK).cast::<[[i32; BLOCK]; 4]>();
             let mut lower = [words[3], [0; BLOCK]];
             for i in 0..BLOCK {
@@ -122,21 +121,15 @@ impl Layer<'_> {
                 layer: self,
                 block,
                 outside: word(self.section, Word::InputZero) as u8,
-                bias: epilogue.bias::<D>(),
-                scale: epilogue.scale::<D>(),
+                bias: epilogue.bias(),
                 epilogue,
                 kernel: [both::<D>(&words[0]), both::<D>(&words[1]), both::<D>(&words[2])],
                 lower: &lower[..kernels],
             };
-            let mut y = rows.start;
-            while y < rows.end {
-                if const { STRIDE == 1 && D::ROWS == 2 } && y + 1 < rows.end {
-                    block.rows::<STRIDE, 2>(y);
-                    y += 2;
-                } else {
-                    block.rows::<STRIDE, 1>(y);
-                    y += 1;
-                }
+            if block.epilogue.is_quick() {
+                block.all::<STRIDE>(rows);
+            } else {
+                block.all_spilled::<STRIDE>(rows);
             }
         }
     }
@@ -152,17 +145,32 @@ impl Layer<'_> {
 }
 
 impl<D: Dot> Block<'_, D> {
+    /// Rows of the output.
+    #[inline(always)]
+    unsafe fn all<const STRIDE: usize>(&self, rows: &Rows) {
+        let mut y = rows.start;
+        while y < rows.end {
+            // SAFETY: passed on.
+            unsafe {
+                if const { STRIDE == 1 && D::ROWS == 2 } && y + 1 < rows.end {
+                    self.rows::<STRIDE, 2>(y);
+                    y += 2;
+                } else {
+                    self.rows::<STRIDE, 1>(y);
+                    y += 1;
+                }
+            }
+        }
+    }
+
     /// ROWS rows of the output from `y` on.
     #[inline(always)]
     unsafe fn rows<const STRIDE: usize, const ROWS: usize>(&self, y: usize) {
-        let Layer { input, window, output, to, arena, .. } = self.layer;
-        let row = |i: usize| self.layer.input(y * STRIDE + i, self.block);
-        let inputs = [row(0), row(1), row(2), row(3)];
+        let (inputs, out) = (self.inputs(y * STRIDE), [self.out(y), self.out(y + ROWS - 1)]);
         let whole = inputs.iter().take(2 + ROWS).all(|input| input.inside == Inside::ALL);
         // Columns that a step reads, in whole vectors.
         let columns = if STRIDE == 1 { 6 } else { 10 };
-        let out = |i: usize| arena.wrapping_add(output.at(y - to + i, self.block));
-        let out = [out(0), out(ROWS - 1)];
+        let Layer { input, window, output, .. } = self.layer;
         for x in (0..output.width).step_by(STEP) {
             let column = (x * STRIDE) as isize - window.left as isize;
             let pixels = (output.width - x).min(STEP);
@@ -173,32 +181,47 @@ impl<D: Dot> Block<'_, D> {
                 } else {
                     self.sums::<STRIDE, ROWS, true>(&inputs, column)
                 };
-                for (i, &sums) in sums.iter().enumerate() {
-                    let out = out[i].add(x * BLOCK);
-                    if self.epilogue.is_float() {
-                        self.epilogue.finish::<D>(self.scale, sums, pixels, out);
-                    } else {
-                        self.spill(sums, pixels, out);
-                    }
+                for (&sums, out) in sums.iter().zip(out) {
+                    self.epilogue.finish(sums, pixels, out.add(x * BLOCK));
                 }
             }
         }
     }
 
-    /// The way over memory, for epilogues that are rare.
+    /// Rows of the output, whose sums go over memory: epilogues that are rare.
     #[inline(always)]
-    unsafe fn spill(&self, sums: [D::Sums; STEP], pixels: usize, out: *mut u8) {
-        let mut spilled = [[0; BLOCK]; STEP];
-        // SAFETY: blocks of sums are written.
-        unsafe {
-            for (spilled, sums) in spilled.iter_mut().zip(sums) {
-                D::store(spilled.as_mut_ptr(), sums);
+    unsafe fn all_spilled<const STRIDE: usize>(&self, rows: &Rows) {
+        let Layer { window, output, .. } = self.layer;
+        for y in rows.clone() {
+            let (inputs, out) = (self.inputs(y * STRIDE), self.out(y));
+            for x in (0..output.width).step_by(STEP) {
+                let column = (x * STRIDE) as isize - window.left as isize;
+                let mut spilled = [[0; BLOCK]; STEP];
+                // SAFETY: a row has `width` pixels; blocks of sums are written.
+                unsafe {
+                    let [sums] = self.sums::<STRIDE, 1, true>(&inputs, column);
+                    for (spilled, sums) in spilled.iter_mut().zip(sums) {
+                        D::store(spilled.as_mut_ptr(), sums);
+                    }
+                    let pixels = (output.width - x).min(STEP);
+                    self.epilogue.finish_spilled(&mut [spilled], pixels, out.add(x * BLOCK));
+                }
             }
-            D::call(
-                #[inline(always)]
-                || self.epilogue.finish_spilled::<D>(&mut [spilled], pixels, out),
-            );
         }
+    }
+
+    /// The input rows that output rows read whose first is row `top` of those with border.
+    #[inline(always)]
+    fn inputs(&self, top: usize) -> [Input; 4] {
+        let row = |i: usize| self.layer.input(top + i, self.block);
+        [row(0), row(1), row(2), row(3)]
+    }
+
+    /// The first pixel of an output row.
+    #[inline(always)]
+    fn out(&self, y: usize) -> *mut u8 {
+        let Layer { output, to, arena, .. } = self.layer;
+        arena.wrapping_add(output.at(y - to, self.block))
     }
 
     /// The sums of four windows, the first of which begins at `column`, in each row.

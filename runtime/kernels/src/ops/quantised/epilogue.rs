@@ -9,23 +9,17 @@ use crate::layout::BLOCK;
 use crate::quantised::layout::{HEAD, Kind, Section, Word, shift};
 
 /// How the sums of a block of outputs become bytes.
-pub(crate) struct Epilogue {
+pub(crate) struct Epilogue<D: Dot> {
     kind: Kind,
-    bounds: [u8; 2],
+    bounds: [D::Bytes; 2],
     zero: i32,
     /// Three words an output: bias, a, b.
     words: *const f32,
+    /// Scales and shifts of [`Kind::Double`].
+    doubles: [[f64; BLOCK]; 2],
 }
 
-/// What a block's sums are scaled with, and between which bounds they are.
-#[derive(Clone, Copy)]
-pub(crate) struct Scale<D: Dot> {
-    scale: D::Floats,
-    shift: D::Floats,
-    bounds: [D::Bytes; 2],
-}
-
-impl Epilogue {
+impl<D: Dot> Epilogue<D> {
     /// That of a block of the layer whose section is given.
     ///
     /// # Safety
@@ -35,63 +29,101 @@ impl Epilogue {
     pub(crate) unsafe fn new(section: *const f32, places: &Section, block: usize) -> Self {
         // SAFETY: passed on.
         unsafe {
-            Epilogue {
+            let mut epilogue = Epilogue {
                 kind: kind(section.add(HEAD + block).cast::<i32>().read()),
-                bounds: [word(section, Word::Low) as u8, word(section, Word::High) as u8],
+                bounds: [Word::Low, Word::High].map(
+                    #[inline(always)]
+                    |bound| D::bytes(word(section, bound) as u8),
+                ),
                 zero: word(section, Word::OutputZero),
                 words: section.add(places.epilogue + block * 3 * BLOCK),
+                doubles: [[0.0; BLOCK]; 2],
+            };
+            if epilogue.kind == Kind::Double {
+                let [a, b] = epilogue.factors();
+                let scales = from_fn(|i| f64::from(a[i]) * power(b[i] - 31));
+                let shifts = from_fn(|i| shift(b[i].max(-31)) + f64::from(epilogue.zero));
+                epilogue.doubles = [scales, shifts];
             }
+            epilogue
         }
     }
 
     /// What sums begin with.
     #[inline(always)]
-    pub(crate) unsafe fn bias<D: Dot>(&self) -> D::Sums {
+    pub(crate) unsafe fn bias(&self) -> D::Sums {
         // SAFETY: the block has its words.
         unsafe { D::load(self.words.cast()) }
     }
 
-    /// What they are scaled with, if [`is_float`](Self::is_float), and between which bounds they are.
+    /// The words a and b.
     #[inline(always)]
-    pub(crate) unsafe fn scale<D: Dot>(&self) -> Scale<D> {
+    unsafe fn factors(&self) -> [[i32; BLOCK]; 2] {
         // SAFETY: as in bias.
-        unsafe {
-            Scale {
-                scale: D::floats(self.words.add(BLOCK)),
-                shift: D::floats(self.words.add(2 * BLOCK)),
-                bounds: [D::bytes(self.bounds[0]), D::bytes(self.bounds[1])],
-            }
-        }
+        unsafe { self.words.add(BLOCK).cast::<[[i32; BLOCK]; 2]>().read() }
     }
 
-    /// Whether sums are scaled as `f32`s, in registers.
+    /// Whether sums are scaled in registers.
+    #[inline(always)]
+    pub(crate) fn is_quick(&self) -> bool {
+        matches!(self.kind, Kind::Float | Kind::Double)
+    }
+
+    /// Whether that is in single precision.
     #[inline(always)]
     pub(crate) fn is_float(&self) -> bool {
         self.kind == Kind::Float
     }
 
-    /// Writes the first `pixels` of four pixels, if [`is_float`](Self::is_float).
+    /// Writes the first `pixels` of four pixels, if this [is quick](Self::is_quick).
     ///
     /// # Safety
     ///
     /// They must be there.
     #[inline(always)]
-    pub(crate) unsafe fn finish<D: Dot>(
-        &self,
-        Scale { scale, shift, bounds }: Scale<D>,
-        [a, b, c, d]: [D::Sums; 4],
-        pixels: usize,
-        to: *mut u8,
-    ) {
+    pub(crate) unsafe fn finish(&self, sums: [D::Sums; 4], pixels: usize, to: *mut u8) {
         // SAFETY: passed on.
         unsafe {
+            if self.is_float() {
+                self.finish_float(sums, pixels, to);
+            } else {
+                self.finish_double(sums, pixels, to);
+            }
+        }
+    }
+
+    /// The same, if this [is in single precision](Self::is_float).
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    #[inline(always)]
+    pub(crate) unsafe fn finish_float(&self, [a, b, c, d]: [D::Sums; 4], pixels: usize, to: *mut u8) {
+        // SAFETY: passed on; the block has its words.
+        unsafe {
+            let (scale, shift) = (D::floats(self.words.add(BLOCK)), D::floats(self.words.add(2 * BLOCK)));
             let scaled = [
                 D::scale(a, scale, shift),
                 D::scale(b, scale, shift),
                 D::scale(c, scale, shift),
                 D::scale(d, scale, shift),
             ];
-            D::store_bytes(to, scaled, pixels, bounds);
+            D::store_bytes(to, scaled, pixels, self.bounds);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn finish_double(&self, [a, b, c, d]: [D::Sums; 4], pixels: usize, to: *mut u8) {
+        // SAFETY: as in finish.
+        unsafe {
+            let (scale, shift) = (D::doubles(self.doubles[0].as_ptr()), D::doubles(self.doubles[1].as_ptr()));
+            let scaled = [
+                D::scale_double(a, scale, shift),
+                D::scale_double(b, scale, shift),
+                D::scale_double(c, scale, shift),
+                D::scale_double(d, scale, shift),
+            ];
+            D::store_bytes(to, scaled, pixels, self.bounds);
         }
     }
 
@@ -101,7 +133,7 @@ impl Epilogue {
     ///
     /// Pixels must be there, and sums of whole fours.
     #[inline(always)]
-    pub(crate) unsafe fn finish_spilled<D: Dot>(
+    pub(crate) unsafe fn finish_spilled(
         &self,
         sums: &mut [[[i32; BLOCK]; 4]],
         mut pixels: usize,
@@ -111,12 +143,11 @@ impl Epilogue {
             let four = pixels.min(4);
             // SAFETY: passed on.
             unsafe {
-                let scale = self.scale::<D>();
-                if self.is_float() {
-                    self.finish(scale, load::<D>(sums), four, to);
+                if self.is_quick() {
+                    self.finish(load::<D>(sums), four, to);
                 } else {
-                    self.each(sums);
-                    D::store_bytes(to, load::<D>(sums), four, scale.bounds);
+                    self.exactly(sums);
+                    D::store_bytes(to, load::<D>(sums), four, self.bounds);
                 }
             }
             pixels -= four;
@@ -124,31 +155,16 @@ impl Epilogue {
         }
     }
 
+    /// As the reference does it.
     #[inline(always)]
-    unsafe fn each(&self, sums: &mut [[i32; BLOCK]; 4]) {
-        // SAFETY: the block has three words an output.
-        let [a, b] = unsafe { self.words.add(BLOCK).cast::<[[i32; BLOCK]; 2]>().read() };
-        if self.kind == Kind::Double {
-            let scales: [f64; BLOCK] = from_fn(|i| f64::from(a[i]) * power(b[i] - 31));
-            let shifts: [f64; BLOCK] = from_fn(|i| shift(b[i].max(-31)) + f64::from(self.zero));
-            for sums in sums {
-                *sums = from_fn(|i| {
-                    let scaled = f64::from(sums[i]) * scales[i] + shifts[i];
-                    // Not NaN, but `max` and `min` are more than comparisons.
-                    let scaled = if scaled > 0.0 { scaled } else { 0.0 };
-                    let scaled = if scaled < 256.0 { scaled } else { 256.0 };
-                    // SAFETY: between 0 and 256.
-                    unsafe { scaled.to_int_unchecked::<i32>() }
-                });
-            }
-            return;
-        }
+    unsafe fn exactly(&self, sums: &mut [[i32; BLOCK]; 4]) {
+        // SAFETY: passed on.
+        let [a, b] = unsafe { self.factors() };
         for i in 0..BLOCK {
-            let factor = match self.kind {
-                Kind::Dense => {
-                    Factor::Double(f64::from_bits(u64::from(a[i] as u32) | u64::from(b[i] as u32) << 32))
-                }
-                _ => Factor::Fixed(Multiplier { factor: a[i], exponent: b[i].clamp(-31, 30) }),
+            let factor = if self.kind == Kind::Dense {
+                Factor::Double(f64::from_bits(u64::from(a[i] as u32) | u64::from(b[i] as u32) << 32))
+            } else {
+                Factor::Fixed(Multiplier { factor: a[i], exponent: b[i].clamp(-31, 30) })
             };
             for sums in sums.iter_mut() {
                 sums[i] = factor.apply(sums[i]).saturating_add(self.zero);

@@ -2,12 +2,12 @@
 //! a panel go to sums in turn, so that additions do not wait for each other.
 
 use super::epilogue::Epilogue;
-use super::word;
+use super::{outliers, word};
 use crate::dot::Dot;
 use crate::layout::{ALIGN, BLOCK, PANEL};
 use crate::ops::Columns;
 use crate::quantised::layer::FullyConnected;
-use crate::quantised::layout::{QUAD, Section, Word, panel_width, quads};
+use crate::quantised::layout::{Outlier, QUAD, Section, Word, panel_width, quads};
 use crate::simd::Simd;
 
 /// Weights that cannot all be in a second-level cache are asked for this many words before they are read.
@@ -35,6 +35,7 @@ pub(crate) unsafe fn fully_connected<D: Dot>(
         let inputs = core::slice::from_raw_parts(input, layer.inputs);
         let sum: i32 = inputs.iter().map(|&x| i32::from(x)).sum();
         let sum = sum.wrapping_mul(word(section, Word::Correction));
+        let outliers = outliers(section, &places);
         for panel in panels {
             let width = panel_width(layer.outputs, panel);
             let group = Group {
@@ -46,6 +47,7 @@ pub(crate) unsafe fn fully_connected<D: Dot>(
                 weights: section.add(places.kernel + panel * PANEL * quads(layer.inputs)),
                 far: places.len > NEAR,
                 sum,
+                outliers,
                 output: arena.add(layer.output + panel * PANEL),
             };
             // A whole panel at once is one stream of weights.
@@ -71,6 +73,8 @@ struct Group<'l> {
     far: bool,
     /// What all outputs add.
     sum: i32,
+    /// The layer's outliers.
+    outliers: &'l [Outlier],
     output: *mut u8,
 }
 
@@ -91,14 +95,33 @@ impl Group<'_> {
                 self.row::<D, NV>(k, &mut sums[0]);
             }
             for v in 0..NV {
-                let epilogue = Epilogue::new(self.section, self.places, self.block + v);
-                let bias = D::add(epilogue.bias::<D>(), D::splat(self.sum));
+                let epilogue = Epilogue::<D>::new(self.section, self.places, self.block + v);
+                let more = self.more(self.block + v);
+                let bias = D::add(epilogue.bias(), D::load(more.as_ptr()));
                 let sum = sums.iter().fold(bias, |sum, turn| D::add(sum, turn[v]));
                 let mut spilled = [[0; BLOCK]; 4];
                 D::store(spilled[0].as_mut_ptr(), sum);
-                epilogue.finish_spilled::<D>(&mut [spilled], 1, self.output.add(v * BLOCK));
+                epilogue.finish_spilled(&mut [spilled], 1, self.output.add(v * BLOCK));
             }
         }
+    }
+
+    /// What a block's outputs add: the row sum, and the products of outliers.
+    #[inline(always)]
+    fn more(&self, block: usize) -> [i32; BLOCK] {
+        let mut more = [self.sum; BLOCK];
+        for outlier in self.outliers {
+            let lane = (outlier.output as usize).wrapping_sub(block * BLOCK);
+            if lane < BLOCK {
+                let row = (outlier.row as usize).min(self.quads - 1);
+                for (i, weight) in outlier.quad.to_le_bytes().into_iter().enumerate() {
+                    // SAFETY: the input has so many whole quads.
+                    let x = unsafe { *self.input.add(row * QUAD + i) };
+                    more[lane] = more[lane].wrapping_add(i32::from(x) * i32::from(weight as i8));
+                }
+            }
+        }
+        more
     }
 
     /// Adds the products of a quad.

@@ -40,6 +40,12 @@ impl Left for Blocks {
     }
 
     #[inline(always)]
+    fn quad(self, row: usize) -> (*const u8, usize) {
+        const EACH: usize = BLOCK / QUAD;
+        (self.first.wrapping_add(row / EACH * self.stride + row % EACH * QUAD), BLOCK)
+    }
+
+    #[inline(always)]
     fn advance(self, pixels: usize) -> Self {
         Blocks { first: self.first.wrapping_add(pixels * BLOCK), ..self }
     }

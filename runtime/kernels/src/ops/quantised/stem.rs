@@ -7,7 +7,7 @@ use crate::image::Image;
 use crate::ops::tile::Panel;
 use crate::ops::{Part, Rows};
 use crate::quantised::layer::Stem;
-use crate::quantised::layout::{Section, Word, quads};
+use crate::quantised::layout::{QUAD, Section, Word, quads};
 
 /// A window of image lines for each pixel. `STEP` is the distance between pixels where it is known at compile time.
 #[derive(Clone, Copy)]
@@ -37,6 +37,12 @@ impl<const STEP: usize> Left for Lines<STEP> {
             };
         }
         acc
+    }
+
+    #[inline(always)]
+    fn quad(self, row: usize) -> (*const u8, usize) {
+        let at = row / self.quads * self.line + row % self.quads * QUAD;
+        (self.first.wrapping_add(at), if STEP == 0 { self.step } else { STEP })
     }
 
     #[inline(always)]

@@ -11,12 +11,15 @@
 //! It differs from that of [floats](crate::ops::tile) in what is multiplied and what becomes of sums; heights of tiles, panels
 //! and how they are prefetched are the same.
 
+use core::mem::MaybeUninit;
+
 use super::epilogue::Epilogue;
+use super::outliers;
 use crate::dot::Dot;
 use crate::layout::{BLOCK, ByteMap, PANEL};
 use crate::ops::tile::{Ahead, Heights, Panel};
 use crate::ops::{Columns, Rows};
-use crate::quantised::layout::{QUAD, Section, panel_width};
+use crate::quantised::layout::{OUTLIERS, QUAD, Section, panel_width};
 
 /// Sums of a tile.
 pub(crate) type Acc<D, const MR: usize, const NV: usize> = [[<D as Dot>::Sums; NV]; MR];
@@ -36,6 +39,9 @@ pub(crate) trait Left: Copy {
         panel: Panel,
         acc: Acc<D, MR, NV>,
     ) -> Acc<D, MR, NV>;
+
+    /// Where the quad is that goes with a row of the panel, and the distance to that of the next pixel.
+    fn quad(self, row: usize) -> (*const u8, usize);
 
     /// The same operand, `pixels` further on.
     fn advance(self, pixels: usize) -> Self;
@@ -167,10 +173,12 @@ impl Product<'_> {
         let (panel, column) = (block * BLOCK / PANEL, block * BLOCK % PANEL);
         let width = panel_width(self.output.channels, panel);
         // SAFETY: the output has the blocks, so epilogues and panel column exist.
-        let (epilogues, kernel): ([Epilogue; NV], _) = unsafe {
+        let (epilogues, kernel): ([Epilogue<D>; NV], _) = unsafe {
             let kernel = self.section.add(self.places.kernel + panel * PANEL * self.quads);
             (core::array::from_fn(|v| Epilogue::new(self.section, &self.places, block + v)), kernel)
         };
+        // SAFETY: the section is there.
+        let outliers = unsafe { Outliers::<NV>::new(self, block * BLOCK) };
         let heights = Heights::new(pixels, const { most::<D, L, NV>() });
         // A block of inputs is multiplied with four rows of a panel.
         let lines = if self.look_ahead { NV * BLOCK / QUAD } else { 0 };
@@ -187,7 +195,7 @@ impl Product<'_> {
                 let panel =
                     Panel { next: kernel.wrapping_add(column), width, ahead: ahead.at, share: ahead.share };
                 // SAFETY: passed on; the heights add up to `pixels`.
-                unsafe { self.dispatch::<D, L, NV>(height, left, panel, &epilogues, target) }
+                unsafe { self.dispatch::<D, L, NV>(height, left, (panel, &outliers), &epilogues, target) }
                 target.start = target.start.wrapping_add(height * BLOCK);
                 if !self.sums.is_null() {
                     target.sums = target.sums.wrapping_add(height);
@@ -204,8 +212,8 @@ impl Product<'_> {
         &self,
         height: usize,
         left: L,
-        panel: Panel,
-        epilogues: &[Epilogue; NV],
+        weights: (Panel, &Outliers<NV>),
+        epilogues: &[Epilogue<D>; NV],
         target: Target,
     ) {
         macro_rules! heights {
@@ -215,7 +223,7 @@ impl Product<'_> {
                         // SAFETY: passed on.
                         $height => unsafe {
                             if const { Heights::has($height, most::<D, L, NV>()) } {
-                                self.tile::<D, L, $height, NV>(left, panel, epilogues, target);
+                                self.tile::<D, L, $height, NV>(left, weights, epilogues, target);
                             }
                         },
                     )*
@@ -230,13 +238,13 @@ impl Product<'_> {
     unsafe fn tile<D: Dot, L: Left, const MR: usize, const NV: usize>(
         &self,
         left: L,
-        panel: Panel,
-        epilogues: &[Epilogue; NV],
+        (panel, outliers): (Panel, &Outliers<NV>),
+        epilogues: &[Epilogue<D>; NV],
         Target { start, sums }: Target,
     ) {
         // SAFETY: sums and target have MR pixels, left and panel are passed on.
         unsafe {
-            let bias: [D::Sums; NV] = core::array::from_fn(|v| epilogues[v].bias::<D>());
+            let bias: [D::Sums; NV] = core::array::from_fn(|v| epilogues[v].bias());
             let mut acc = [bias; MR];
             if !sums.is_null() {
                 for (i, acc) in acc.iter_mut().enumerate() {
@@ -246,49 +254,97 @@ impl Product<'_> {
                     }
                 }
             }
-            let acc = left.multiply::<D, MR, NV>(panel, acc);
+            let mut acc = left.multiply::<D, MR, NV>(panel, acc);
+            for outlier in outliers.each() {
+                let (quad, step) = left.quad(outlier.row);
+                let mut row = Panel { next: outlier.weights.as_ptr().cast(), ..panel };
+                acc = multiply_run::<D, MR, NV>(quad, step, 1, &mut row, acc);
+            }
             let block = self.output.block_stride();
             if !epilogues.iter().all(Epilogue::is_float) {
                 return spill::<D, MR, NV>(&acc, epilogues, start, block);
             }
             for (v, epilogue) in epilogues.iter().enumerate() {
-                let (scale, to) = (epilogue.scale::<D>(), start.add(v * block));
+                let to = start.add(v * block);
                 for first in (0..MR).step_by(4) {
                     // Behind the last pixel that pixel again.
                     let pixel = |i: usize| acc[if first + i < MR { first + i } else { MR - 1 }][v];
                     let four = [pixel(0), pixel(1), pixel(2), pixel(3)];
                     let pixels = if MR - first < 4 { MR - first } else { 4 };
-                    epilogue.finish::<D>(scale, four, pixels, to.add(first * BLOCK));
+                    epilogue.finish_float(four, pixels, to.add(first * BLOCK));
                 }
             }
         }
     }
 }
 
-/// Sums go over memory where that is not how they become bytes: what is rare stays out of the way of what is not.
+/// A row of a panel that goes with quads that have been multiplied already.
+#[derive(Clone, Copy)]
+struct Row<const NV: usize> {
+    row: usize,
+    weights: [[i32; BLOCK]; NV],
+}
+
+/// The outliers of NV blocks, a row each.
+struct Outliers<const NV: usize> {
+    rows: [MaybeUninit<Row<NV>>; OUTLIERS],
+    count: usize,
+}
+
+impl<const NV: usize> Outliers<NV> {
+    /// Those of the blocks from output `first` on.
+    #[inline(always)]
+    unsafe fn new(product: &Product<'_>, first: usize) -> Self {
+        let mut all = Outliers { rows: [MaybeUninit::uninit(); OUTLIERS], count: 0 };
+        // SAFETY: passed on.
+        for outlier in unsafe { outliers(product.section, &product.places) } {
+            let lane = (outlier.output as usize).wrapping_sub(first);
+            if lane < NV * BLOCK {
+                let mut weights = [[0; BLOCK]; NV];
+                weights[lane / BLOCK][lane % BLOCK] = outlier.quad;
+                // Whatever the words are, no other memory is read.
+                let row = (outlier.row as usize).min(product.quads - 1);
+                all.rows[all.count].write(Row { row, weights });
+                all.count += 1;
+            }
+        }
+        all
+    }
+
+    #[inline(always)]
+    fn each(&self) -> impl Iterator<Item = &Row<NV>> {
+        // SAFETY: so many have been written.
+        self.rows[..self.count].iter().map(|row| unsafe { row.assume_init_ref() })
+    }
+}
+
+/// Sums go over memory where they are not scaled in single precision: what is rarer stays out of the way of what is not.
 #[inline(always)]
 unsafe fn spill<D: Dot, const MR: usize, const NV: usize>(
     acc: &Acc<D, MR, NV>,
-    epilogues: &[Epilogue; NV],
+    epilogues: &[Epilogue<D>; NV],
     start: *mut u8,
     block: usize,
 ) {
-    /// The tallest tile, in fours.
+    /// The tallest tile, in fours of pixels.
     const FOURS: usize = 4;
-    let mut spilled = [[[[0; BLOCK]; 4]; FOURS]; NV];
-    // SAFETY: a tile has no more pixels than that; the rest is passed on.
+    let mut spilled = MaybeUninit::<[[[[i32; BLOCK]; 4]; FOURS]; NV]>::uninit();
+    let sums: *mut [[[i32; BLOCK]; 4]; FOURS] = spilled.as_mut_ptr().cast();
+    // SAFETY: a tile has no more pixels than that, and what is read of the fours has been written; the rest is passed on.
     unsafe {
-        for (i, acc) in acc.iter().enumerate() {
-            for (v, &acc) in acc.iter().enumerate() {
-                D::store(spilled[v][i / 4][i % 4].as_mut_ptr(), acc);
+        for i in 0..MR.next_multiple_of(4) {
+            // Behind the last pixel that pixel again.
+            let pixel = if i < MR { i } else { MR - 1 };
+            for (v, &acc) in acc[pixel].iter().enumerate() {
+                D::store(sums.add(v).cast::<i32>().add(i * BLOCK), acc);
             }
         }
         D::call(
             #[inline(always)]
             || {
                 for (v, epilogue) in epilogues.iter().enumerate() {
-                    let sums = &mut spilled[v][..MR.div_ceil(4)];
-                    epilogue.finish_spilled::<D>(sums, MR, start.wrapping_add(v * block));
+                    let sums = core::slice::from_raw_parts_mut(sums.add(v).cast(), MR.div_ceil(4));
+                    epilogue.finish_spilled(sums, MR, start.wrapping_add(v * block));
                 }
             },
         );
