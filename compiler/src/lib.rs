@@ -40,6 +40,8 @@ pub mod nearest;
 pub mod pack;
 pub mod passes;
 pub mod plan;
+#[cfg(feature = "quantise")]
+pub mod quantise;
 pub mod quantised;
 pub mod seeded;
 pub mod settings;

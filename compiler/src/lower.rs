@@ -183,12 +183,6 @@ fn padding(rule: Padding, conv: &Convolution, input: Shape) -> Pad {
         Padding::After if conv.kind == ConvKind::Depthwise && stride == 2 => {
             Pad { top: 0, left: 0, bottom: 1, right: 1 }
         }
-        // Half of what is missing comes before, and the odd one after.
-        Padding::Same | Padding::After => {
-            let missing =
-                |extent: usize| ((extent.div_ceil(stride) - 1) * stride + size).saturating_sub(extent);
-            let (rows, columns) = (missing(input.height), missing(input.width));
-            Pad { top: rows / 2, left: columns / 2, bottom: rows.div_ceil(2), right: columns.div_ceil(2) }
-        }
+        Padding::Same | Padding::After => Pad::same(size, stride, input),
     }
 }

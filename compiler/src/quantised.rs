@@ -10,7 +10,7 @@ use mobilenet_kernels::fixed;
 use crate::bind::expected;
 use crate::error::{Complaint, Result};
 use crate::ir::Graph;
-use crate::weights::{Affine, Integers, QuantisedLayer, Weights};
+use crate::weights::{Affine, Integers, Pooling, QuantisedLayer, Weights};
 
 /// The integer parameters of a network, by the names that the graph gives its layers.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Quantised {
     pub output: Affine,
     /// The layers.
     pub layers: HashMap<String, QuantisedLayer>,
+    /// How the pool rounds.
+    pub pooling: Pooling,
     /// The softmax, where the file ends in one.
     pub softmax: Option<fixed::Softmax>,
 }
@@ -53,6 +55,7 @@ impl Quantised {
                 scores,
                 output,
                 layers,
+                pooling: quantised.pooling,
                 softmax: softmax.transpose()?,
             })
         }))

@@ -6,7 +6,8 @@ mod values;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use mobilenet_compiler::settings::Precision;
 use mobilenet_kernels::Isa;
 
 use crate::engine::Engine;
@@ -78,6 +79,29 @@ pub(crate) enum Command {
         #[arg(short, value_name = "F.mnw")]
         output: PathBuf,
     },
+    /// Quantise a model of floats to 8-bit integers, as a .tflite
+    #[command(after_help = examples::QUANTIZE)]
+    Quantize(QuantizeArgs),
+}
+
+/// Arguments of `quantize`.
+#[derive(Debug, Args)]
+pub(crate) struct QuantizeArgs {
+    /// Which model.
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// A folder of photos such as the model will be run on; what they show sets the scales. A hundred are plenty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) calibrate: PathBuf,
+    /// The quantised model
+    #[arg(short, value_name = "F.tflite")]
+    pub(crate) output: PathBuf,
+    /// Threads; photos are run side by side [default: all processors]
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which model: by name or spec, and what to do otherwise than it says.
@@ -106,6 +130,9 @@ pub(crate) struct Overrides {
     /// Classes, in place of those of the spec
     #[arg(long, value_name = "N", value_parser = values::classes, allow_negative_numbers = true)]
     pub(crate) classes: Option<usize>,
+    /// Numbers to compute with: f32, or int8, the bytes of a quantised .tflite [default: those of the weights]
+    #[arg(long, value_parser = values::precision())]
+    pub(crate) precision: Option<Precision>,
 }
 
 /// Arguments of `compile`.
@@ -123,6 +150,9 @@ pub(crate) struct CompileArgs {
     /// The source; packed weights go beside it [default: standard output]
     #[arg(short, value_name = "F.rs")]
     pub(crate) output: Option<PathBuf>,
+    /// Run the reference before and after every pass, and the plan on every instruction set: they must agree
+    #[arg(long)]
+    pub(crate) prove: bool,
     /// A new crate with the model, an example, and all that is needed to build it
     #[arg(long = "crate", value_name = "DIR", conflicts_with = "output")]
     pub(crate) folder: Option<PathBuf>,
@@ -191,6 +221,9 @@ pub(crate) struct BenchArgs {
     /// Each layer too: time, multiply-adds a second, share of the peak, bytes touched
     #[arg(long)]
     pub(crate) layers: bool,
+    /// A drawing of what the layers of one model reach, below the peak and what memory allows
+    #[arg(long, value_name = "F.svg")]
+    pub(crate) roofline: Option<PathBuf>,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -202,22 +235,10 @@ pub(crate) struct How {
     /// What runs the model [default: compiled where there is code for it, else interpreter]
     #[arg(long, value_enum)]
     pub(crate) engine: Option<Engine>,
-    /// Numbers to compute with [default: those of the weights]
-    #[arg(long, value_enum)]
-    pub(crate) precision: Option<Precision>,
     /// Threads; several photos are run side by side, one is shared by all
     #[arg(long, default_value = "1", value_name = "N", value_parser = values::count)]
     pub(crate) threads: NonZeroUsize,
     /// An instruction set in place of the best that the processor has
     #[arg(long, value_parser = values::isa())]
     pub(crate) isa: Option<Isa>,
-}
-
-/// Numbers to compute with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Precision {
-    /// 32-bit floats; 8-bit weights are widened
-    F32,
-    /// The bytes of a quantised .tflite, computed exactly as TensorFlow Lite's reference kernels do
-    Int8,
 }

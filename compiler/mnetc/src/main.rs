@@ -12,6 +12,8 @@ mod list;
 mod output;
 mod pack;
 mod progress;
+mod prove;
+mod quantize;
 mod run;
 mod scores;
 mod seed;
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::verify(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Weights { file, json } => weights::weights(&file, json),
+        Command::Quantize(args) => quantize::quantize(&args),
         Command::Pack { model, labels, output } => pack::pack(&model, labels.as_deref(), &output),
     };
     match done {
@@ -92,6 +95,14 @@ impl Overrides {
     /// The request for a model with these overrides.
     fn request<'r>(&'r self, model: Option<&'r str>, weights: Option<&'r Weights>) -> Request<'r> {
         let rho = self.rho.as_deref();
-        Request { model, alpha: self.alpha, rho, classes: self.classes, weights, input: None }
+        Request {
+            model,
+            alpha: self.alpha,
+            rho,
+            classes: self.classes,
+            weights,
+            precision: self.precision,
+            input: None,
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use mobilenet_kernels::fixed::Factor;
 use mobilenet_kernels::layout::Window;
 use mobilenet_kernels::reference::Sizes;
 use mobilenet_kernels::reference::quantised::{self as reference, Bytes};
@@ -10,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Complaint, Result};
 use crate::ir::{Conv, Graph, NodeId, Op, Pad, Params, Shape};
 use crate::quantised::Quantised;
-use crate::weights::QuantisedLayer;
+use crate::weights::{Affine, Integers, Pooling, QuantisedLayer};
 
 /// The bytes that a layer gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,7 +133,12 @@ impl<'g> QuantisedReference<'g> {
             }
             Op::GlobalAveragePool => {
                 let mut data = vec![0; shape.channels];
-                reference::pool(&input.data, shape.channels, &mut data);
+                match self.quantised.pooling {
+                    Pooling::Average => reference::pool(&input.data, shape.channels, &mut data),
+                    Pooling::Mean { from, to } => {
+                        mean(&input.data, from, to, self.quantised.integers, &mut data)?;
+                    }
+                }
                 vec![value(data)]
             }
             Op::Softmax => vec![value(self.quantised.probabilities(&input.data))],
@@ -162,5 +168,70 @@ impl<'g> QuantisedReference<'g> {
         let mut data = vec![0; sums.len()];
         reference::requantise(&sums, factors, output.zero, *clamp, &mut data);
         Ok(QuantisedValue { name: params.layer.clone(), shape: to, data })
+    }
+}
+
+/// TensorFlow Lite's MEAN: division and change of scale as one multiplication.
+fn mean(input: &[i16], from: Affine, to: Affine, integers: Integers, out: &mut [i16]) -> Result<()> {
+    let channels = out.len();
+    let pixels = input.len() / channels;
+    let fault = || Complaint::new(format!("no factor divides by {pixels} pixels"));
+    let factor = Pooling::factor(from, to, pixels).ok_or_else(fault)?;
+    let sum = |c| input.iter().skip(c).step_by(channels).map(|&x| i32::from(x) - from.zero).sum();
+    let sums: Vec<i32> = (0..channels).map(sum).collect();
+    reference::requantise(&sums, &vec![Factor::Fixed(factor); channels], to.zero, integers.range(), out);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of LiteRT 2.3.0's reference kernel.
+    #[test]
+    fn means_of_another_scale() {
+        use Integers::{I8, U8};
+        for (integers, [height, width], from, to, expected) in [
+            (
+                I8,
+                [7, 7],
+                (0.023_529_412, -128),
+                (0.018, -128),
+                [-88, -67, -43, -24, -3, 17, 38, 60, 82, 98, 121, 127],
+            ),
+            (I8, [4, 4], (0.05, -10), (0.05, -10), [-100, -81, -68, -47, -30, -19, -4, 13, 30, 47, 67, 77]),
+            (
+                U8,
+                [6, 6],
+                (0.04, 3),
+                (0.03, 100),
+                [138, 160, 180, 201, 225, 245, 255, 255, 255, 255, 255, 255],
+            ),
+            (
+                I8,
+                [3, 5],
+                (0.1, 5),
+                (0.007, 0),
+                [-128, -128, -128, -128, -128, -128, -128, 121, 127, 127, 127, 127],
+            ),
+            (U8, [8, 8], (0.01, 128), (0.02, 7), [0, 0, 0, 0, 0, 0, 7, 15, 22, 30, 39, 47]),
+            (
+                I8,
+                [1, 1],
+                (0.03, -128),
+                (0.017, -100),
+                [-100, 22, 31, 39, 48, 57, 127, 127, 127, 127, 127, 127],
+            ),
+        ] {
+            let [from, to] = [from, to].map(|(scale, zero)| Affine { scale, zero });
+            let [least, greatest] = integers.range();
+            let byte = |(i, c): (i32, i32)| {
+                ((i * 7 + c * 53 + i * c % 5) % 64 + c * 16 + least).min(greatest) as i16
+            };
+            let places = (0..height * width).flat_map(|i| (0..12).map(move |c| (i, c)));
+            let mut found = [0; 12];
+            mean(&places.map(byte).collect::<Vec<_>>(), from, to, integers, &mut found).unwrap();
+            assert_eq!(found, expected, "{height}x{width}, {from:?} to {to:?}");
+        }
     }
 }

@@ -65,6 +65,13 @@ impl Pad {
         Pad { top: pixels, left: pixels, bottom: pixels, right: pixels }
     }
 
+    /// TensorFlow's SAME: as much as gives `ceil(extent / stride)` outputs; half of it before, and the odd one after.
+    pub fn same(size: usize, stride: usize, input: Shape) -> Self {
+        let missing = |extent: usize| ((extent.div_ceil(stride) - 1) * stride + size).saturating_sub(extent);
+        let (rows, columns) = (missing(input.height), missing(input.width));
+        Pad { top: rows / 2, left: columns / 2, bottom: rows.div_ceil(2), right: columns.div_ceil(2) }
+    }
+
     /// The side with the most.
     pub fn most(self) -> usize {
         self.top.max(self.left).max(self.bottom).max(self.right)

@@ -3,7 +3,7 @@
 //! A map's byte `q` stands for `(q - zero) * scale`. A layer sums `(x - input zero) * (w - kernel zero)` and the bias in
 //! 32 bits, multiplies by a real factor, adds the output's zero point, and clamps.
 
-use mobilenet_kernels::fixed::Factor;
+use mobilenet_kernels::fixed::{Factor, Multiplier};
 
 use super::Tensor;
 
@@ -52,6 +52,21 @@ pub struct Softmax {
     pub beta: f32,
 }
 
+/// How the mean over all pixels is rounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Pooling {
+    /// AVERAGE_POOL_2D: the sum of bytes is divided, and rounded to the nearest.
+    #[default]
+    Average,
+    /// MEAN: the sum, less zero points, is multiplied by one factor that divides it and brings it to the output's scale.
+    Mean {
+        /// The input.
+        from: Affine,
+        /// The output.
+        to: Affine,
+    },
+}
+
 /// A network as integers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantised {
@@ -61,8 +76,26 @@ pub struct Quantised {
     pub input: Affine,
     /// The layers, in the places of [`Weights::layers`](super::Weights::layers).
     pub layers: Vec<QuantisedLayer>,
+    /// The pool.
+    pub pooling: Pooling,
     /// The softmax, where the file ends in one.
     pub softmax: Option<Softmax>,
+}
+
+impl Pooling {
+    /// What MEAN multiplies the sum of so many pixels with, rounded down as TensorFlow Lite does it; None if the scales are too
+    /// far apart for 32 bits.
+    pub fn factor(from: Affine, to: Affine, pixels: usize) -> Option<Multiplier> {
+        let ratio = Multiplier::new(f64::from(from.scale) / f64::from(to.scale))?;
+        let Multiplier { factor, exponent } = ratio;
+        if factor == 0 || exponent > 8 {
+            return None;
+        }
+        // As many bits as the quotient has room for: the factor stays below 2^31, and the exponent above -32.
+        let bits = pixels.checked_ilog2()?.min(31u32.checked_add_signed(exponent)?).min(31);
+        let factor = (i64::from(factor) << bits) / i64::try_from(pixels).ok()?;
+        Some(Multiplier { factor: i32::try_from(factor).ok()?, exponent: exponent - bits as i32 })
+    }
 }
 
 impl Integers {

@@ -1,6 +1,6 @@
 //! What integer arithmetic needs of TensorFlow Lite files.
 
-use mobilenet_compiler::weights::{Affine, Integers, Quantised, read};
+use mobilenet_compiler::weights::{Affine, Integers, Pooling, Quantised, read};
 use mobilenet_kernels::fixed::{Factor, Multiplier};
 
 use crate::tflite::{
@@ -131,6 +131,24 @@ fn signed_bytes_scaled_by_channel() {
 }
 
 #[test]
+fn means_may_have_a_scale_of_their_own() {
+    let pooling = |pool, pooled: f32| {
+        let mut file = File::signed();
+        (file.pool, file.pooled) = (pool, scale(pooled, -128));
+        file.read().map(|quantised| quantised.pooling)
+    };
+    let [from, to] = [0.05, 0.1].map(|scale| Affine { scale, zero: -128 });
+    assert_eq!(pooling(AVERAGE_POOL, 0.05), Ok(Pooling::Average));
+    assert_eq!(pooling(MEAN, 0.05), Ok(Pooling::Mean { from, to: from }));
+    assert_eq!(pooling(MEAN, 0.1), Ok(Pooling::Mean { from, to }));
+    // Half, over 49 pixels: 2^30 shifted by five bits, divided.
+    let factor = Pooling::factor(from, to, 49);
+    assert_eq!(factor, Some(Multiplier { factor: 701_219_150, exponent: -5 }));
+    assert_eq!(Pooling::factor(from, to, 0), None);
+    assert_eq!(Pooling::factor(to, Affine { scale: 1e-9, zero: 0 }, 1), None);
+}
+
+#[test]
 fn what_makes_no_sense_is_named() {
     type Change = fn(&mut File);
     let cases: [(&str, Change); 15] = [
@@ -150,7 +168,9 @@ fn what_makes_no_sense_is_named() {
         ("`bias` has a zero point other than 0", |f| f.bias = scale(0.5, 1)),
         ("`pooled` does not have the scale of its input", |f| f.pooled = scale(0.1, -128)),
         ("softmax `probabilities` has scale 0.5", |f| f.probabilities = scale(0.5, -128)),
-        ("its integer arithmetic is not known here: Mean `pooled`", |f| f.pool = MEAN),
+        ("`pooled` scales means by 5.0000001", |f| {
+            (f.pool, f.map, f.pooled) = (MEAN, scale(5e4, 0), scale(0.01, 0));
+        }),
     ];
     for (expected, change) in cases {
         let mut file = File::signed();
@@ -163,9 +183,9 @@ fn what_makes_no_sense_is_named() {
 #[test]
 fn all_faults_are_told_at_once() {
     let mut file = File::signed();
-    (file.input, file.bias_len, file.pool) = (scale(-1.0, 0), 1, MEAN);
+    (file.input, file.bias_len, file.pooled) = (scale(-1.0, 0), 1, scale(0.1, 300));
     let found = file.read().unwrap_err();
-    for expected in ["test: `input` has scale -1", "test: `bias` has 1 values", "Mean `pooled`"] {
+    for expected in ["test: `input` has scale -1", "test: `bias` has 1 values", "zero point 300"] {
         assert!(found.contains(expected), "{found}");
     }
 }

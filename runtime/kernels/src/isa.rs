@@ -14,13 +14,28 @@ pub enum Isa {
     Avx2,
     /// Any x86-64.
     Sse2,
+    /// Any 64-bit ARM.
+    Neon,
+    /// WebAssembly with relaxed SIMD: vectors and fused multiply-adds.
+    RelaxedSimd,
+    /// WebAssembly with SIMD.
+    Simd128,
     /// Any processor.
     Scalar,
 }
 
 impl Isa {
     /// All of them, best first.
-    pub const ALL: [Isa; 5] = [Isa::Avx512, Isa::AvxVnni, Isa::Avx2, Isa::Sse2, Isa::Scalar];
+    pub const ALL: [Isa; 8] = [
+        Isa::Avx512,
+        Isa::AvxVnni,
+        Isa::Avx2,
+        Isa::Sse2,
+        Isa::Neon,
+        Isa::RelaxedSimd,
+        Isa::Simd128,
+        Isa::Scalar,
+    ];
 
     /// Its name, as options and variables spell it.
     pub const fn name(self) -> &'static str {
@@ -29,11 +44,15 @@ impl Isa {
             Isa::AvxVnni => "avxvnni",
             Isa::Avx2 => "avx2",
             Isa::Sse2 => "sse2",
+            Isa::Neon => "neon",
+            Isa::RelaxedSimd => "relaxed-simd",
+            Isa::Simd128 => "simd128",
             Isa::Scalar => "scalar",
         }
     }
 
-    /// Whether this processor has it: asked at run time with feature `std`, at compile time without.
+    /// Whether this processor has it: asked at run time with feature `std`, at compile time without. WebAssembly cannot be
+    /// asked: a module that holds one unknown instruction does not load, so there are modules with and without.
     pub fn is_available(self) -> bool {
         match self {
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
@@ -61,6 +80,12 @@ impl Isa {
             #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
             Isa::Avx2 => cfg!(all(target_feature = "avx2", target_feature = "fma")),
             Isa::Sse2 => cfg!(target_arch = "x86_64"),
+            #[cfg(all(target_arch = "aarch64", feature = "std"))]
+            Isa::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            #[cfg(not(all(target_arch = "aarch64", feature = "std")))]
+            Isa::Neon => cfg!(all(target_arch = "aarch64", target_feature = "neon")),
+            Isa::RelaxedSimd => Isa::Simd128.is_available() && cfg!(target_feature = "relaxed-simd"),
+            Isa::Simd128 => cfg!(all(target_arch = "wasm32", target_feature = "simd128")),
             Isa::Scalar => true,
         }
     }
@@ -92,7 +117,11 @@ pub struct UnknownIsa;
 
 impl fmt::Display for UnknownIsa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown instruction set: avx512, avxvnni, avx2, sse2 and scalar are known")
+        f.write_str("unknown instruction set; known are: ")?;
+        for (i, isa) in Isa::ALL.into_iter().enumerate() {
+            write!(f, "{}{isa}", if i > 0 { ", " } else { "" })?;
+        }
+        Ok(())
     }
 }
 

@@ -129,7 +129,11 @@ impl<const GRANULE: usize> Map<GRANULE> {
     pub const fn at(&self, y: usize, b: usize) -> usize {
         let row = match self.order {
             Order::Plane => y * self.width * self.block_width(b),
-            Order::Rows { slots, first } => (first + y) % slots * self.row_len(),
+            // A ring has slots (`end` asks for them); that there is no division by zero, the optimiser sees only here.
+            Order::Rows { slots, first } => match (first + y).checked_rem(slots) {
+                Some(slot) => slot * self.row_len(),
+                None => 0,
+            },
         };
         self.offset + b * self.block_stride() + row
     }

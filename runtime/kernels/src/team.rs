@@ -1,8 +1,9 @@
 //! Threads that share the work of one run.
 //!
 //! A layer is many independent tasks. The thread that runs the network offers them; the team's other threads join if
-//! they are awake, and everybody claims tasks one by one until none is left. Nobody is waited for who has not joined, so
-//! that a thread that the system does not schedule costs nothing but its help.
+//! they are awake, and everybody claims tasks one by one until none is left. Each thread begins with the same share of every
+//! job, because what it reads is then what it has written in the job before, and goes on with the others' shares. Nobody is
+//! waited for who has not joined, so that a thread that the system does not schedule costs nothing but its help.
 //!
 //! ```text
 //! state = generation | open | joined
@@ -13,17 +14,29 @@
 //!         claim and work;  joined - 1
 //! ```
 //!
-//! Between jobs a thread spins for a while, because the next layer follows at once, and then sleeps.
+//! Between jobs a thread spins for a while, because the next layer follows at once, and then sleeps. On a busy machine both
+//! can do harm: one that has joined and then loses its processor keeps the others waiting, and one that spins on the
+//! processor of the calling thread keeps it from working. So the calling thread works alone for a multiple of the time that
+//! it has waited too long, or has not been helped: what is lost is a share of the whole, however busy the machine is.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle, Thread};
+use std::time::{Duration, Instant};
 use std::vec::Vec;
 
-/// Rounds of spinning before a thread sleeps: some tens of microseconds, a few layers.
-const SPINS: u32 = 20_000;
+/// Rounds of spinning before a thread sleeps: about a hundred microseconds, a few layers.
+const SPINS: u32 = 4_000;
+
+/// Others finish at about the same time: a wait longer than one's own work, and than this, is for one who has lost its
+/// processor.
+const PATIENCE: Duration = Duration::from_micros(50);
+/// Others wake up in less time than this: work without help for longer means that there is no processor for them.
+const WAKING: Duration = Duration::from_micros(300);
+/// Time that is lost is followed by so many times as long without the others.
+const REST: u32 = 20;
 
 /// Set in the state while a job may be joined.
 const OPEN: u64 = 1 << 32;
@@ -34,18 +47,28 @@ const GENERATION: u64 = 1 << 33;
 pub struct Team {
     shared: Arc<Shared>,
     others: Vec<JoinHandle<()>>,
+    start: Instant,
+    /// Nanoseconds after the start up to which the calling thread works alone.
+    rest: AtomicU64,
+    /// Nanoseconds of work since somebody has helped.
+    unhelped: AtomicU64,
 }
 
 struct Shared {
     state: AtomicU64,
-    /// Tasks that have been claimed.
-    next: AtomicUsize,
+    /// The next task of each thread's share.
+    next: Vec<Counter>,
     job: UnsafeCell<Job>,
     sleepers: AtomicUsize,
     ended: AtomicBool,
     /// Whether there is a job.
     busy: AtomicBool,
 }
+
+/// A counter in cache lines of its own: neighbours are fetched together.
+#[repr(align(128))]
+#[derive(Default)]
+struct Counter(AtomicUsize);
 
 /// What is to be done: `work` for each number below `tasks`.
 #[derive(Clone, Copy)]
@@ -66,19 +89,19 @@ impl Team {
     pub fn new(threads: NonZeroUsize) -> Self {
         let shared = Arc::new(Shared {
             state: AtomicU64::new(0),
-            next: AtomicUsize::new(0),
+            next: (0..threads.get()).map(|_| Counter::default()).collect(),
             job: UnsafeCell::new(Job { work: &|_| (), tasks: 0 }),
             sleepers: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
             busy: AtomicBool::new(false),
         });
-        let start = |_| {
+        let start = |thread| {
             let shared = Arc::clone(&shared);
             // A system that gives fewer threads has a smaller team.
-            thread::Builder::new().name("mobilenet".into()).spawn(move || shared.help()).ok()
+            thread::Builder::new().name("mobilenet".into()).spawn(move || shared.help(thread)).ok()
         };
         let others = (1..threads.get()).filter_map(start).collect();
-        Team { shared, others }
+        Team { shared, others, start: Instant::now(), rest: 0.into(), unhelped: 0.into() }
     }
 
     /// Threads, the calling one included.
@@ -93,11 +116,14 @@ impl Team {
         if tasks < 2 || self.others.is_empty() || shared.busy.swap(true, Ordering::Acquire) {
             return (0..tasks).for_each(work);
         }
+        let start = self.start.elapsed();
         // SAFETY: the lifetime is only forgotten; the job ends before this function does.
         let work: &'static (dyn Fn(usize) + Sync) = unsafe { core::mem::transmute(work) };
         // SAFETY: `busy` was false, so this is the only one that runs a job, and the last one is over: nobody reads.
         unsafe { *shared.job.get() = Job { work, tasks } };
-        shared.next.store(0, Ordering::Relaxed);
+        for (thread, next) in shared.next.iter().enumerate() {
+            next.0.store(shared.share(thread, tasks), Ordering::Relaxed);
+        }
         let generation = shared.state.load(Ordering::Relaxed) / GENERATION + 1;
         // Sequentially consistent with going to sleep: either the sleeper sees the job, or this sees the sleeper.
         shared.state.store((generation * GENERATION) | OPEN, Ordering::SeqCst);
@@ -106,8 +132,29 @@ impl Team {
         }
         // Also when `work` panics, nobody may be left inside.
         let over = Over(shared);
-        shared.work(tasks, work);
+        let done = shared.work(0, tasks, work);
+        let worked = self.start.elapsed() - start;
         drop(over);
+        let waited = self.start.elapsed() - start - worked;
+        self.consider(worked, waited, done < tasks);
+    }
+
+    /// Decides on a rest after a job.
+    fn consider(&self, worked: Duration, waited: Duration, helped: bool) {
+        let before = Duration::from_nanos(self.unhelped.load(Ordering::Relaxed));
+        let unhelped = if helped { Duration::ZERO } else { before + worked };
+        let late = if waited > worked.max(PATIENCE) { waited } else { Duration::ZERO };
+        let idle = if unhelped > WAKING { unhelped } else { Duration::ZERO };
+        self.unhelped.store(if idle.is_zero() { unhelped.as_nanos() as u64 } else { 0 }, Ordering::Relaxed);
+        let lost = late.max(idle);
+        if !lost.is_zero() {
+            self.rest.store((self.start.elapsed() + lost * REST).as_nanos() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the calling thread had better work alone.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.start.elapsed() < Duration::from_nanos(self.rest.load(Ordering::Relaxed))
     }
 }
 
@@ -133,19 +180,31 @@ fn spin(spins: &mut u32) {
 }
 
 impl Shared {
-    /// Claims tasks until none is left.
-    fn work(&self, tasks: usize, work: &dyn Fn(usize)) {
-        loop {
-            let task = self.next.fetch_add(1, Ordering::Relaxed);
-            if task >= tasks {
-                return;
+    /// Where a thread's share of the tasks begins.
+    fn share(&self, thread: usize, tasks: usize) -> usize {
+        tasks * thread / self.next.len()
+    }
+
+    /// Claims tasks until none is left, those of the thread's own share first; how many it has done.
+    fn work(&self, thread: usize, tasks: usize, work: &dyn Fn(usize)) -> usize {
+        let threads = self.next.len();
+        let mut done = 0;
+        for share in (thread..threads).chain(0..thread) {
+            let end = self.share(share + 1, tasks);
+            loop {
+                let task = self.next[share].0.fetch_add(1, Ordering::Relaxed);
+                if task >= end {
+                    break;
+                }
+                work(task);
+                done += 1;
             }
-            work(task);
         }
+        done
     }
 
     /// The life of a thread that helps.
-    fn help(&self) {
+    fn help(&self, thread: usize) {
         let mut seen = 0;
         while !self.ended.load(Ordering::Relaxed) {
             let state = self.wait(seen);
@@ -155,7 +214,7 @@ impl Shared {
                 // SAFETY: joined: the job stays as it is until `left` is dropped.
                 let Job { work, tasks } = unsafe { *self.job.get() };
                 // SAFETY: what `work` points to lives as long as the job.
-                self.work(tasks, unsafe { &*work });
+                self.work(thread, tasks, unsafe { &*work });
                 drop(left);
             }
         }
@@ -219,7 +278,7 @@ impl core::fmt::Debug for Team {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_family = "wasm")))]
 mod tests {
     use super::*;
     use std::time::Duration;
@@ -268,6 +327,23 @@ mod tests {
                 both.wait();
             });
         }
+    }
+
+    #[test]
+    fn lost_time_is_followed_by_rest() {
+        let team = team(2);
+        let caller = thread::current().id();
+        let joined = AtomicBool::new(false);
+        assert!(!team.is_resting());
+        while !joined.load(Ordering::Relaxed) {
+            // The other thread, if it joins, takes longer than the caller for its one task.
+            team.run(2, &|_| {
+                let other = thread::current().id() != caller;
+                joined.fetch_or(other, Ordering::Relaxed);
+                thread::sleep(Duration::from_millis(if other { 200 } else { 20 }));
+            });
+        }
+        assert!(team.is_resting());
     }
 
     #[test]

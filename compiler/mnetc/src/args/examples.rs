@@ -25,7 +25,8 @@ pub(super) const COMPILE: &str = "\
 Examples:
   mnetc compile 0.75_MobileNet_medium                            the source, on standard output
   mnetc compile --weights model.safetensors -o src/model.rs      and src/model.mnw beside it
-  mnetc compile specs/mine.yaml --weights w.h5 --crate classifier";
+  mnetc compile specs/mine.yaml --weights w.h5 --crate classifier
+  mnetc compile specs/mine.yaml --prove -o mine.rs               every pass and every instruction set, compared first";
 
 pub(super) const RUN: &str = "\
 Examples:
@@ -48,10 +49,20 @@ Examples:
   mnetc pack --weights model.safetensors -o model.mnw
   mnetc pack specs/mine.yaml --weights mine.h5 --labels names.txt -o mine.mnw";
 
+pub(super) const QUANTIZE: &str = "\
+Examples:
+  mnetc quantize --weights model.safetensors --calibrate photos -o model.tflite
+  mnetc quantize 0.5_MobileNet_small --weights model.h5 --calibrate photos -o small.tflite
+  mnetc quantize specs/mine.yaml --weights mine.onnx --calibrate photos -o mine.tflite --json
+
+The scheme is TensorFlow Lite's own: int8 maps with a scale and a zero point each, int8 kernels with a scale a channel, int32 biases. Its interpreter takes the file, and its reference kernels give the bytes that `mnetc run --weights F.tflite` gives. Input bytes are those of photos, less 128.
+
+The table shows, for each layer, the range of its values on the photos, what a byte stands for, and how far the bytes are from the floats, as signal to noise in decibels (6 are a bit): those of the kernel alone, and those of the result, with the errors of all layers before. Photos are cropped and resized as the weights were trained. Those that cannot be read are named and left out; the folders in the folder are not looked into.";
+
 pub(super) const BENCH: &str = "\
 Examples:
   mnetc bench                                              the sixteen named models
-  mnetc bench 1.0_MobileNet_baseline --layers
+  mnetc bench 1.0_MobileNet_baseline --layers --roofline roofline.svg
   mnetc bench 0.25_MobileNet_tiny --isa avx2 --engine interpreter
   mnetc bench mobilenet_v1 --alpha 0.35 --rho 96 --threads 2 --json
 

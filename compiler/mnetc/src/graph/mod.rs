@@ -4,8 +4,8 @@ mod dot;
 mod drawing;
 mod memory;
 mod nodes;
-mod style;
-mod words;
+pub(crate) mod style;
+pub(crate) mod words;
 
 use std::path::{Path, PathBuf};
 

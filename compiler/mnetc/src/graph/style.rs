@@ -23,7 +23,7 @@ const INKS: [(&str, &str, [&str; 2]); 10] = [
 ];
 
 /// The style sheet.
-pub(super) fn style() -> Style {
+pub(crate) fn style() -> Style {
     let sheet = |ground: usize| {
         let mut sheet = String::new();
         for (what, property, colours) in INKS {
@@ -43,7 +43,7 @@ pub(super) fn style() -> Style {
 }
 
 /// Patterns of each kind: diagonal for scratch memory, lines for rings of rows.
-pub(super) fn patterns(kinds: &[Kind]) -> Definitions {
+pub(crate) fn patterns(kinds: &[Kind]) -> Definitions {
     let mut definitions = Definitions::new();
     for kind in kinds {
         let name = kind.name();
@@ -61,7 +61,7 @@ pub(super) fn patterns(kinds: &[Kind]) -> Definitions {
     definitions
 }
 
-pub(super) fn rectangle(x: f64, y: f64, width: f64, height: f64, class: &str) -> Rectangle {
+pub(crate) fn rectangle(x: f64, y: f64, width: f64, height: f64, class: &str) -> Rectangle {
     Rectangle::new()
         .set("x", round(x))
         .set("y", round(y))
@@ -70,7 +70,7 @@ pub(super) fn rectangle(x: f64, y: f64, width: f64, height: f64, class: &str) ->
         .set("class", class)
 }
 
-pub(super) fn line(x1: f64, y1: f64, x2: f64, y2: f64, class: &str) -> Line {
+pub(crate) fn line(x1: f64, y1: f64, x2: f64, y2: f64, class: &str) -> Line {
     Line::new()
         .set("x1", round(x1))
         .set("y1", round(y1))
@@ -79,51 +79,51 @@ pub(super) fn line(x1: f64, y1: f64, x2: f64, y2: f64, class: &str) -> Line {
         .set("class", class)
 }
 
-pub(super) fn polygon(points: &[[f64; 2]], class: &str) -> Path {
+pub(crate) fn polygon(points: &[[f64; 2]], class: &str) -> Path {
     let points = points.iter().map(|[x, y]| format!("{} {}", round(*x), round(*y)));
     Path::new().set("d", format!("M{}Z", points.collect::<Vec<_>>().join("L"))).set("class", class)
 }
 
 /// A tenth of a pixel is enough.
-pub(super) fn round(value: f64) -> f64 {
+pub(crate) fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
 /// A line of text.
 #[derive(Clone, Debug)]
-pub(super) struct Words {
-    pub(super) text: String,
+pub(crate) struct Words {
+    pub(crate) text: String,
     size: f64,
     bold: bool,
     class: &'static str,
 }
 
 impl Words {
-    pub(super) fn new(text: impl Into<String>, size: f64) -> Self {
+    pub(crate) fn new(text: impl Into<String>, size: f64) -> Self {
         // A name may hold what no XML document may.
         let text = text.into().chars().filter(|c| !c.is_control()).collect();
         Words { text, size, bold: false, class: "" }
     }
 
-    pub(super) fn bold(mut self) -> Self {
+    pub(crate) fn bold(mut self) -> Self {
         self.bold = true;
         self
     }
 
     /// In the colour of a class.
-    pub(super) fn class(mut self, class: &'static str) -> Self {
+    pub(crate) fn class(mut self, class: &'static str) -> Self {
         self.class = class;
         self
     }
 
     /// How wide it is at most, whichever of the usual fonts draws it.
-    pub(super) fn width(&self) -> f64 {
+    pub(crate) fn width(&self) -> f64 {
         let share: f64 = self.text.chars().map(advance).sum();
         share * self.size * if self.bold { 1.14 } else { 1.0 }
     }
 
     /// Cut off, with an ellipsis, where it is wider than that.
-    pub(super) fn fit(mut self, width: f64) -> Self {
+    pub(crate) fn fit(mut self, width: f64) -> Self {
         if self.width() > width {
             let mut kept: Vec<char> = self.text.chars().collect();
             while self.width() > width && kept.pop().is_some() {
@@ -134,7 +134,7 @@ impl Words {
     }
 
     /// Drawn with its left end, middle or right end there, on that baseline.
-    pub(super) fn at(&self, x: f64, y: f64, anchor: &str) -> Text {
+    pub(crate) fn at(&self, x: f64, y: f64, anchor: &str) -> Text {
         let class = if self.bold { format!("bold {}", self.class) } else { self.class.to_string() };
         let text = Text::new(self.text.as_str())
             .set("x", round(x))

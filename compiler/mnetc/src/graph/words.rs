@@ -5,7 +5,7 @@ use mobilenet_compiler::ir::{Conv, Node, Op, Pad, Shape};
 
 /// What kind of operation a node is, as colours and the legend tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Conv,
     Depthwise,
     Pointwise,
@@ -18,7 +18,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 9] = [
+    pub(crate) const ALL: [Kind; 9] = [
         Kind::Conv,
         Kind::Depthwise,
         Kind::Pointwise,
@@ -30,7 +30,7 @@ impl Kind {
         Kind::Other,
     ];
 
-    pub(super) fn of(op: &Op) -> Kind {
+    pub(crate) fn of(op: &Op) -> Kind {
         match op {
             Op::Conv(_) => Kind::Conv,
             Op::Depthwise(_) => Kind::Depthwise,
@@ -45,7 +45,7 @@ impl Kind {
     }
 
     /// What the legend calls it.
-    pub(super) fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Kind::Other => "input, dropout, softmax",
             kind => kind.name(),
@@ -53,7 +53,7 @@ impl Kind {
     }
 
     /// Its name, which is also that of its style.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Conv => "conv",
             Kind::Depthwise => "depthwise",
@@ -68,7 +68,7 @@ impl Kind {
     }
 
     /// Its colour on light and on dark ground.
-    pub(super) fn colours(self) -> [&'static str; 2] {
+    pub(crate) fn colours(self) -> [&'static str; 2] {
         match self {
             Kind::Conv => ["#7c3aed", "#a78bfa"],
             Kind::Depthwise => ["#0d9488", "#2dd4bf"],
@@ -84,12 +84,12 @@ impl Kind {
 }
 
 /// `112×112×32`.
-pub(super) fn shape(shape: Shape) -> String {
+pub(crate) fn shape(shape: Shape) -> String {
     format!("{}×{}×{}", shape.height, shape.width, shape.channels)
 }
 
 /// What stands beside the name: the operation, and what a line is enough for.
-pub(super) fn operation(node: &Node) -> String {
+pub(crate) fn operation(node: &Node) -> String {
     match &node.op {
         Op::BatchNorm(batchnorm) => format!("batchnorm · ε {}", batchnorm.epsilon),
         Op::Activation(activation) => activation.to_string(),
@@ -98,7 +98,7 @@ pub(super) fn operation(node: &Node) -> String {
 }
 
 /// What an operation does, where there is more to say than its name.
-pub(super) fn detail(node: &Node, input: Shape) -> Option<String> {
+pub(crate) fn detail(node: &Node, input: Shape) -> Option<String> {
     match &node.op {
         Op::Conv(conv) | Op::Depthwise(conv) | Op::Pointwise(conv) => Some(words(&[conv])),
         Op::Separable { depthwise, pointwise } => Some(words(&[depthwise, pointwise])),

@@ -149,11 +149,17 @@ fn bench_measures_what_it_is_asked_to() {
     let macs: u64 = layers.iter().map(|layer| layer["macs"].as_u64().unwrap()).sum();
     assert_eq!(Some(macs), models[0]["macs"].as_u64());
 
+    let table = folder.good(&["bench", "three.yaml", "--isa", "scalar", "--roofline", "roofline.svg"]);
+    assert_eq!(table.matches("three").count(), 1, "{table}");
+    let drawing = folder.read("roofline.svg");
+    assert!(drawing.contains("roofline</title>") && drawing.matches("<circle").count() >= 4, "{drawing}");
+
     for (args, status, message) in [
         (&["bench", "three.yaml", "--engine", "compiled"][..], 1, "not compiled into this program"),
         (&["bench", "0.25_MobileNet_tinny"], 1, "did you mean `0.25_MobileNet_tiny`"),
         (&["bench", "all", "--weights", &weights()], 2, "--weights belong to one model"),
         (&["bench", "three.yaml", "--threads", "0"], 2, "a number from 1 on"),
+        (&["bench", "three.yaml", "three.yaml", "--roofline", "r.svg"], 2, "--roofline draws one model"),
     ] {
         let ran = folder.run(args);
         assert_eq!(ran.status, Some(status), "{args:?}: {}", ran.err);

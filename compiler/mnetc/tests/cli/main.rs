@@ -5,4 +5,5 @@ mod common;
 mod graphs;
 mod mistakes;
 mod quantised;
+mod quantizing;
 mod showing;

@@ -28,7 +28,11 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
         &["bad.yaml:3:12", "did you mean `filters`?", "bad.yaml:4:5: `foo` is no operation"],
     ),
     // Weights.
-    ("inspect 0.5_MobileNet_tiny --weights $W", 1, &["of alpha 0.25, not 0.5", "`conv1/kernel` has shape"]),
+    (
+        "inspect 0.5_MobileNet_tiny --weights $W",
+        1,
+        &["of alpha 0.25, not 0.5", "conv1/kernel", "[3, 3, 3, 8]"],
+    ),
     ("inspect odd.yaml --weights $W", 1, &["odd.yaml", "keras weights"]),
     ("inspect --weights $W --classes 7", 1, &["the weights have 1000 classes, not 7"]),
     ("inspect --weights part.safetensors", 1, &["`conv_pw_5_bn/beta` is missing"]),
@@ -50,7 +54,7 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("run empty.png --top 0", 2, &["--top", "from 1 on"]),
     ("run empty.png --threads 0", 2, &["--threads", "from 1 on"]),
     ("run empty.png --isa avx", 2, &["a similar value exists: 'avx2'", "scalar"]),
-    ("bench 0.25_MobileNet_tiny --precision int8", 1, &["no int8 kernels to measure yet"]),
+    ("pack 0.25_MobileNet_tiny --weights w.safetensors --precision int7 -o o.mnw", 2, &["int7", "f32, int8"]),
     ("run empty.png --engine fast", 2, &["compiled, interpreter, reference"]),
     ("run empty.png --labels text.txt", 1, &["text.txt: 1 names for 1000 classes"]),
     ("run empty.png text.txt --output x.npy", 2, &["--output takes one photo"]),
@@ -66,6 +70,32 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("pack mobilenet_v1 -o x.mnw", 2, &["--weights FILE"]),
     ("pack --weights $W", 2, &["-o <F.mnw>"]),
     ("pack --weights $W -o nowhere/x.mnw", 1, &["there is no folder nowhere"]),
+    // Quantising.
+    ("quantize", 2, &["--calibrate <DIR>", "-o <F.tflite>", "<MODEL>"]),
+    ("quantize --weights $W -o x.tflite", 2, &["--calibrate <DIR>"]),
+    ("quantize --weights $W --calibrate folder", 2, &["-o <F.tflite>"]),
+    (
+        "quantize --weights $W --calibrate folder -o x.onnx",
+        2,
+        &["x.onnx: the quantised model is a file F.tflite"],
+    ),
+    ("quantize mobilenet_v1 --calibrate folder -o x.tflite", 2, &["--weights FILE"]),
+    (
+        "quantize --weights $W --calibrate folder -o x.tflite",
+        1,
+        &["folder: there are no photos in it", ".png, .jpg"],
+    ),
+    (
+        "quantize --weights $W --calibrate text.txt -o x.tflite",
+        1,
+        &["text.txt: a file; --calibrate takes a folder"],
+    ),
+    ("quantize --weights $W --calibrate nothere -o x.tflite", 1, &["nothere: "]),
+    ("quantize --weights $W --calibrate . -o nowhere/x.tflite", 1, &["there is no folder nowhere"]),
+    ("quantize --weights $W --calibrate . -o x.tflite", 1, &["empty.png: the file is empty"]),
+    ("quantize --weights nothere.h5 --calibrate . -o x.tflite", 1, &["nothere.h5"]),
+    ("quantize 0.5_MobileNet_tiny --weights $W --calibrate . -o x.tflite", 1, &["of alpha 0.25, not 0.5"]),
+    ("quantize --weights $W --calibrate . -o x.tflite --threads 0", 2, &["--threads", "from 1 on"]),
 ];
 
 fn folder() -> Folder {
@@ -97,7 +127,7 @@ fn mistakes_end_in_a_message() {
         }
     }
     // Nothing was written on the way.
-    for name in ["x.npy", "x.mnw", "x.png", "x"] {
+    for name in ["x.npy", "x.mnw", "x.png", "x.tflite", "x"] {
         assert!(!folder.path().join(name).exists(), "{name}");
     }
 }
@@ -105,7 +135,7 @@ fn mistakes_end_in_a_message() {
 #[test]
 fn help_has_examples() {
     let folder = Folder::new();
-    for command in ["list", "inspect", "graph", "compile", "run", "weights", "pack"] {
+    for command in ["list", "inspect", "graph", "compile", "run", "weights", "pack", "quantize"] {
         let help = folder.good(&[command, "--help"]);
         assert!(help.contains(&format!("Examples:\n  mnetc {command}")), "{help}");
     }

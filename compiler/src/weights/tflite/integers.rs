@@ -10,13 +10,14 @@ use super::schema::{Code, Model, Operator, Quantisation, Tensor, Type};
 use crate::error::{Complaint, Report, Result};
 use crate::family::Activation;
 use crate::weights::tensors;
-use crate::weights::{Affine, Integers, Quantised, QuantisedLayer, Softmax};
+use crate::weights::{Affine, Integers, Pooling, Quantised, QuantisedLayer, Softmax};
 
 /// A quantised network followed up to some point.
 pub(super) struct Gathering {
     integers: Integers,
     input: Option<Affine>,
     layers: Vec<QuantisedLayer>,
+    pooling: Pooling,
     softmax: Option<Softmax>,
     report: Report,
 }
@@ -48,7 +49,8 @@ impl Gathering {
         let integers = integers(input)?;
         let mut report = Report::new();
         let input = report.absorb(affine(input, integers));
-        Some(Gathering { integers, input, layers: Vec::new(), softmax: None, report })
+        let (layers, pooling) = (Vec::new(), Pooling::Average);
+        Some(Gathering { integers, input, layers, pooling, softmax: None, report })
     }
 
     /// A convolution or dense layer.
@@ -80,6 +82,10 @@ impl Gathering {
                     self.report.push(Complaint::new(what));
                 }
             }
+            Code::Mean => {
+                let pooling = mean(from, to, self.integers);
+                self.pooling = self.report.absorb(pooling).unwrap_or_default();
+            }
             _ => self.report.push(
                 Complaint::new(format!("its integer arithmetic is not known here: {name:?} `{}`", to.name))
                     .help("run it with floats"),
@@ -89,10 +95,10 @@ impl Gathering {
 
     /// The network, its end reached.
     pub(super) fn finish(self) -> Result<Quantised> {
-        let Gathering { integers, input, layers, softmax, report } = self;
+        let Gathering { integers, input, layers, pooling, softmax, report } = self;
         // Without an input there is a complaint about it.
         let input = input.unwrap_or(Affine { scale: 1.0, zero: 0 });
-        report.into_result(Quantised { integers, input, layers, softmax })
+        report.into_result(Quantised { integers, input, layers, pooling, softmax })
     }
 }
 
@@ -112,6 +118,20 @@ fn affine(tensor: &Tensor<'_>, expected: Integers) -> Result<Affine> {
         _ if !(scale.is_finite() && scale > 0.0) => fault(&format!("has scale {scale}")),
         false => fault(&format!("has zero point {zero}, which is no {}", expected.name())),
         true => Ok(Affine { scale, zero: zero as i32 }),
+    }
+}
+
+/// A mean over rows and columns, whatever number of them.
+fn mean(from: &Tensor<'_>, to: &Tensor<'_>, integers: Integers) -> Result<Pooling> {
+    let mut report = Report::new();
+    let ends = [from, to].map(|tensor| report.absorb(affine(tensor, integers)));
+    let [Some(before), Some(after)] = ends else { return report.into_result(Pooling::default()) };
+    let (name, ratio) = (to.name, f64::from(before.scale) / f64::from(after.scale));
+    match Pooling::factor(before, after, 1) {
+        Some(_) => Ok(Pooling::Mean { from: before, to: after }),
+        None => {
+            Err(Complaint::new(format!("`{name}` scales means by {ratio:e}, which cannot be meant")).into())
+        }
     }
 }
 

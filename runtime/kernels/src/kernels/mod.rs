@@ -137,27 +137,16 @@ impl<'t> Kernels<'t> {
     #[inline]
     pub fn depthwise(&self, layer: &Checked<Depthwise>, weights: &[f32], arena: &mut [f32]) {
         let memory = starts(layer, weights, arena);
-        let Depthwise { input, window, output, weights } = layer.layer();
         // SAFETY: as in conv.
-        unsafe {
-            self.sharing(layer).depthwise_rows(
-                (input, window, output),
-                (0, 0..output.height),
-                *weights,
-                memory,
-            )
-        }
+        unsafe { self.sharing(layer).depthwise_rows(layer.layer(), memory) }
     }
 
     /// Runs a pointwise convolution.
     #[inline]
     pub fn pointwise(&self, layer: &Checked<Pointwise>, weights: &[f32], arena: &mut [f32]) {
         let memory = starts(layer, weights, arena);
-        let Pointwise { input, output, weights } = layer.layer();
         // SAFETY: as in conv.
-        unsafe {
-            self.sharing(layer).pointwise_rows((input, output), (0, 0..output.height), *weights, memory)
-        }
+        unsafe { self.sharing(layer).pointwise_rows(layer.layer(), memory) }
     }
 
     /// Runs a depthwise-separable block.

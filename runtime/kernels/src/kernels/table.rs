@@ -54,8 +54,14 @@ impl Table {
             Isa::Avx2 => Some(&avx2::TABLE),
             #[cfg(target_arch = "x86_64")]
             Isa::Sse2 => Some(&sse2::TABLE),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => Some(&neon::TABLE),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
+            Isa::RelaxedSimd => Some(&relaxed_simd::TABLE),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Isa::Simd128 => Some(&simd128::TABLE),
             Isa::Scalar => Some(&scalar::TABLE),
-            #[cfg(not(target_arch = "x86_64"))]
+            // Those of other processors.
             _ => None,
         }
     }
@@ -122,6 +128,12 @@ instantiate!(avx512, simd::Avx512, Isa::Avx512, avx2, features "avx512f,avx512bw
 instantiate!(avx2, simd::Avx2, Isa::Avx2, avx2, features "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 instantiate!(sse2, simd::Sse2, Isa::Sse2, sse2);
+#[cfg(target_arch = "aarch64")]
+instantiate!(neon, simd::Neon, Isa::Neon, scalar, features "neon");
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
+instantiate!(relaxed_simd, simd::RelaxedSimd, Isa::RelaxedSimd, scalar);
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+instantiate!(simd128, simd::Simd128, Isa::Simd128, scalar);
 instantiate!(scalar, simd::Scalar, Isa::Scalar, scalar);
 
 /// AVX-512 where bytes have dot products too.

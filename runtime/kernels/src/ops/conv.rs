@@ -72,7 +72,7 @@ pub(crate) unsafe fn conv<S: Simd>(layer: &Conv, part: Part, weights: *const f32
     let product = Product { section, inputs, look_ahead: false, output: &layer.output, arena };
     // SAFETY: the line buffer holds the lines of these rows.
     unsafe {
-        product.run::<S, _>(&part.rows, &part.columns, layer.output.width, windows(layer, part.from, arena));
+        product.run::<S, _>(&part.rows, &part.columns, &part.pixels, windows(layer, part.from, arena));
     }
 }
 

@@ -4,7 +4,7 @@
 //! zero vectors, rows over the top or bottom are skipped: there is no halo in memory.
 
 use super::tile::Heights;
-use super::{Part, Rows};
+use super::{Part, Pixels, Rows};
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Section, Window};
 use crate::simd::Simd;
 
@@ -13,7 +13,7 @@ const fn most<S: Simd>() -> usize {
     if S::LANES < HALF_BLOCK { 4 } else { 8 }
 }
 
-/// Rows and blocks of the output; row `part.from` is written to row 0.
+/// Rows, pixels and blocks of the output; row `part.from` is written to row 0.
 ///
 /// # Safety
 ///
@@ -28,7 +28,7 @@ pub(crate) unsafe fn depthwise<S: Simd>(
     section: *const f32,
     arena: *mut f32,
 ) {
-    let Part { from: to, rows, columns: blocks } = part;
+    let Part { from: to, rows, pixels, columns: blocks } = part;
     let places = Section::depthwise(input.channels, 9);
     for block in blocks {
         let width = input.block_width(block);
@@ -39,6 +39,7 @@ pub(crate) unsafe fn depthwise<S: Simd>(
                 window,
                 output,
                 to,
+                pixels: &pixels,
                 block,
                 bounds: [*section, *section.add(1)],
                 bias: section.add(places.bias + block * BLOCK),
@@ -64,6 +65,7 @@ struct Job<'l> {
     window: &'l Window,
     output: &'l Map,
     to: usize,
+    pixels: &'l Pixels,
     block: usize,
     bounds: [f32; 2],
     bias: *const f32,
@@ -95,16 +97,16 @@ impl Job<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd, const WIDTH: usize, const STRIDE: usize>(&self, rows: Rows) {
-        let tiles = Heights::new(self.output.width, const { most::<S>() });
+        let tiles = Heights::new(self.pixels.len(), const { most::<S>() });
         for y in rows {
             for lane in (0..WIDTH).step_by(S::LANES) {
                 let row = self.row(y, lane, WIDTH, STRIDE);
-                let mut x = 0;
+                let mut x = self.pixels.start;
                 for width in tiles.each() {
                     macro_rules! widths {
                         ($($width:literal)*) => {
                             match width {
-                                // SAFETY: passed on; the widths add up to the row's pixels.
+                                // SAFETY: passed on; the widths add up to the part's pixels.
                                 $($width => unsafe {
                                     if const { Heights::has($width, most::<S>()) } {
                                         self.tile::<S, WIDTH, STRIDE, $width>(&row, x);

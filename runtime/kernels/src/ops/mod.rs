@@ -22,11 +22,15 @@ pub(crate) type Rows = core::ops::Range<usize>;
 /// Panels of a product's outputs, or blocks of a map's channels.
 pub(crate) type Columns = core::ops::Range<usize>;
 
+/// Pixels of each row.
+pub(crate) type Pixels = core::ops::Range<usize>;
+
 /// What of a layer is to be computed.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     /// The row at which the line buffer or scratch strip begins.
     pub(crate) from: usize,
     pub(crate) rows: Rows,
+    pub(crate) pixels: Pixels,
     pub(crate) columns: Columns,
 }

@@ -63,7 +63,7 @@ fn blocks(map: &Map, from: usize, arena: *const f32) -> impl Fn(usize) -> Blocks
     }
 }
 
-/// Rows and panels of the output; row `part.from` is made of row 0 of the input.
+/// Rows, pixels and panels of the output; row `part.from` is made of row 0 of the input.
 ///
 /// # Safety
 ///
@@ -76,18 +76,19 @@ pub(crate) unsafe fn pointwise<S: Simd>(
     section: *const f32,
     arena: *mut f32,
 ) {
-    let Part { from, rows, columns: panels } = part;
+    let Part { from, rows, pixels, columns: panels } = part;
     // The last strip prefetches: earlier ones use the same weights again.
     let look_ahead = rows.end == output.height;
     let product = Product { section, inputs: input.channels, look_ahead, output, arena };
     let left = blocks(input, from, arena);
     // SAFETY: rows of both maps are inside the arena; planes go on from row to row.
     unsafe {
-        if input.order == Order::Plane && output.order == Order::Plane {
-            let pixels = rows.len() * input.width;
-            product.run::<S, _>(&(rows.start..rows.start + 1), &panels, pixels, left);
+        let whole = pixels.len() == input.width;
+        if whole && input.order == Order::Plane && output.order == Order::Plane {
+            let pixels = 0..rows.len() * input.width;
+            product.run::<S, _>(&(rows.start..rows.start + 1), &panels, &pixels, left);
         } else {
-            product.run::<S, _>(&rows, &panels, input.width, left);
+            product.run::<S, _>(&rows, &panels, &pixels, left);
         }
     }
 }

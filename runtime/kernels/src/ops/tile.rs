@@ -10,7 +10,7 @@
 //!
 //! What the left operand is differs by layer (pixels of a map, image lines, windows of a map): the [`Left`] trait.
 
-use super::{Columns, Rows};
+use super::{Columns, Pixels, Rows};
 use crate::layout::{ALIGN, BLOCK, HALF_BLOCK, Map, PANEL, Section, padded, panel_width};
 use crate::simd::Simd;
 
@@ -76,7 +76,32 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
     panel: &mut Panel,
     mut acc: Acc<S, MR, NV>,
 ) -> Acc<S, MR, NV> {
-    for k in 0..len {
+    let mut done = 0;
+    if const { S::BY_LANE } {
+        // An unknown length keeps the loop: unrolled, LLVM brings all of its loads forward, and spills.
+        let len = core::hint::black_box(len);
+        while done + 4 <= len {
+            // SAFETY: every pixel has 4 more inputs, which no vector of such a set is wider than.
+            let x: [S::V; MR] = core::array::from_fn(|i| unsafe { S::load(left.add(i * step + done)) });
+            macro_rules! lanes {
+                ($($lane:literal)*) => {$(
+                    // SAFETY: the panel has a row for each input, with NV vectors.
+                    unsafe {
+                        for v in 0..NV {
+                            let w = S::load(panel.next.add(v * S::LANES));
+                            for (x, acc) in x.iter().zip(&mut acc) {
+                                acc[v] = S::fma_lane::<$lane>(*x, w, acc[v]);
+                            }
+                        }
+                    }
+                    panel.next = panel.next.wrapping_add(panel.width);
+                )*};
+            }
+            lanes!(0 1 2 3);
+            done += 4;
+        }
+    }
+    for k in done..len {
         // SAFETY: row k of the panel has NV vectors, and pixel i an input k, by this function's contract.
         unsafe {
             let w: [S::V; NV] = core::array::from_fn(|v| S::load(panel.next.add(v * S::LANES)));
@@ -86,8 +111,9 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
                     acc[v] = S::fma(x, w[v], acc[v]);
                 }
             }
-            panel.next = panel.next.add(panel.width);
         }
+        // Wrapping, as above: after the last row, columns in the middle of the panel would be past the end of the weights.
+        panel.next = panel.next.wrapping_add(panel.width);
     }
     acc
 }
@@ -113,7 +139,8 @@ impl Heights {
     pub(crate) fn new(pixels: usize, most: usize) -> Self {
         // So few pixels are rare: they go one by one.
         let tiles = if pixels < most.div_ceil(2) { pixels } else { pixels.div_ceil(most) };
-        Heights { tiles, least: pixels / tiles, taller: pixels % tiles }
+        // No pixels are no tiles; the divisor tells the optimiser that it is not zero. So below.
+        Heights { tiles, least: pixels / tiles.max(1), taller: pixels % tiles.max(1) }
     }
 
     /// Whether a height occurs: two tiles or more are at least half as tall as the tallest.
@@ -139,7 +166,7 @@ impl Ahead {
     /// `lines`: cache lines of the group for each block of inputs.
     #[inline(always)]
     pub(crate) fn new(group: *const f32, lines: usize, tiles: usize) -> Self {
-        Ahead { at: group.wrapping_add(AHEAD), share: lines.div_ceil(tiles), left: lines }
+        Ahead { at: group.wrapping_add(AHEAD), share: lines.div_ceil(tiles.max(1)), left: lines }
     }
 
     /// To the share of the next tile.
@@ -177,18 +204,18 @@ pub(crate) struct Product<'l> {
 }
 
 impl Product<'_> {
-    /// Computes some panels of `pixels` pixels of each row of `rows`, from the left operands that `left` gives: panels
+    /// Computes some panels of some pixels of each row of `rows`, from the left operands that `left` gives: panels
     /// outside, rows inside, so that a panel stays in the cache. Columns of a panel go in groups of two vectors, one, or a half.
     ///
     /// # Safety
     ///
-    /// Section and map must be inside weights and arena, and the left operands valid for `pixels` pixels.
+    /// Section and map must be inside weights and arena, and the left operands valid for all of these pixels.
     #[inline(always)]
     pub(crate) unsafe fn run<S: Simd, L: Left>(
         &self,
         rows: &Rows,
         panels: &Columns,
-        pixels: usize,
+        pixels: &Pixels,
         left: impl Fn(usize) -> L + Copy,
     ) {
         let outputs = padded(self.output.channels).min(panels.end * PANEL);
@@ -218,7 +245,7 @@ impl Product<'_> {
         &self,
         first: usize,
         rows: &Rows,
-        pixels: usize,
+        pixels: &Pixels,
         left: impl Fn(usize) -> L,
     ) {
         // SAFETY: passed on.
@@ -236,7 +263,7 @@ impl Product<'_> {
         &self,
         first: usize,
         rows: &Rows,
-        pixels: usize,
+        pixels: &Pixels,
         left: &impl Fn(usize) -> L,
     ) {
         let section = Section::panels(self.inputs, self.output.channels);
@@ -248,19 +275,21 @@ impl Product<'_> {
             let panel = self.section.add(section.kernel + panel * PANEL * self.inputs);
             (self.section.add(section.bias + first), panel)
         };
-        let heights = Heights::new(pixels, const { most::<S, L, NV>() });
+        let heights = Heights::new(pixels.len(), const { most::<S, L, NV>() });
         let lines = if self.look_ahead { NV * S::LANES } else { 0 };
         let group = kernel.wrapping_add(column * self.inputs);
         let mut ahead = Ahead::new(group, lines, heights.tiles * rows.len());
         for y in rows.clone() {
-            let mut left = left(y);
-            // SAFETY: the block exists, by the above, and so does the row, by this function's contract.
-            let start = unsafe { self.arena.add(self.output.at(y, first / BLOCK) + first % BLOCK) };
+            let mut left = left(y).advance(pixels.start);
+            // SAFETY: the block exists, by the above, and so do row and pixel, by this function's contract.
+            let start = unsafe {
+                self.arena.add(self.output.at(y, first / BLOCK) + first % BLOCK + pixels.start * step)
+            };
             let mut target = Target { start, step, block: self.output.block_stride() };
             for height in heights.each() {
                 let panel =
                     Panel { next: kernel.wrapping_add(column), width, ahead: ahead.at, share: ahead.share };
-                // SAFETY: passed on; the heights add up to `pixels`.
+                // SAFETY: passed on; the heights add up to the pixels.
                 unsafe { self.dispatch::<S, L, NV>(height, left, panel, bias, target) }
                 target.start = target.start.wrapping_add(height * step);
                 left = left.advance(height);

@@ -4,17 +4,28 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[allow(unused_unsafe, reason = "what is unsafe to call elsewhere is safe where a module is all or nothing")]
+mod wasm;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
 pub(crate) use scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use sse2::Sse2;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
+pub(crate) use wasm::RelaxedSimd;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) use wasm::Simd128;
 
 /// A vector of `f32`s.
 ///
@@ -34,6 +45,9 @@ pub(crate) trait Simd: Copy {
     const TILE: usize;
     /// Rows of a tile one vector wide: enough accumulators that additions do not wait for each other.
     const COLUMN: usize;
+    /// Whether [`fma_lane`](Simd::fma_lane) is one instruction. Left operands of a product are then loaded four at a
+    /// time; elsewhere each is broadcast from memory.
+    const BY_LANE: bool = false;
 
     /// Calls `f` as a function of its own with the instruction set switched on: keeps functions small, which keeps
     /// the compiler quick. `f` must be `#[inline(always)]`.
@@ -45,6 +59,16 @@ pub(crate) trait Simd: Copy {
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`, rounded once where the processor does that.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a[LANE] * b + c`, for lanes below 4.
+    #[inline(always)]
+    unsafe fn fma_lane<const LANE: usize>(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        let mut lanes = [0.0; 16];
+        // SAFETY: no vector has more than 16 lanes; the caller has the instruction set.
+        unsafe {
+            Self::store(lanes.as_mut_ptr(), a);
+            Self::fma(Self::splat(lanes[LANE]), b, c)
+        }
+    }
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
@@ -52,11 +76,15 @@ pub(crate) trait Simd: Copy {
     fn prefetch(from: *const f32);
 }
 
-/// Implements [`Simd`] by intrinsics.
-#[cfg(target_arch = "x86_64")]
+/// Implements [`Simd`] by intrinsics; what else a set has stands at the end.
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
 macro_rules! intrinsics {
     ($set:ident, $vector:ty, half $half:ty, lanes $lanes:literal, tile $tile:literal, column $column:literal,
-     features $features:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $max:ident, $min:ident, $fma:expr) => {
+     features $features:literal, $splat:ident, $load:expr, $store:expr, $add:ident, $mul:ident, $max:expr, $min:expr, $fma:expr, $prefetch:path $(, { $($more:item)* })?) => {
         impl crate::simd::Simd for $set {
             type V = $vector;
             type Half = $half;
@@ -111,11 +139,23 @@ macro_rules! intrinsics {
             }
             #[inline(always)]
             fn prefetch(from: *const f32) {
-                // SAFETY: a prefetch never faults, and every x86-64 has it.
-                unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+                $prefetch(from);
             }
+            $($($more)*)?
         }
     };
 }
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
+use intrinsics;
+
 #[cfg(target_arch = "x86_64")]
-pub(crate) use intrinsics;
+#[inline(always)]
+fn prefetch(from: *const f32) {
+    use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+    // SAFETY: a prefetch never faults, and every x86-64 has it.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+}

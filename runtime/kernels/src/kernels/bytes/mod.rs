@@ -41,27 +41,16 @@ impl Bytes<'_> {
     #[inline]
     pub fn depthwise(&self, layer: &Checked<Depthwise>, weights: &[f32], arena: &mut [f32]) {
         let memory = starts(layer, weights, arena);
-        let Depthwise { input, window, output, weights } = layer.layer();
-        let (maps, rows) = ((input, window, output), (0, 0..output.height));
         // SAFETY: the layer is checked against weights and arena; so below.
-        unsafe { self.sharing(layer).depthwise_rows(maps, rows, *weights, memory) }
+        unsafe { self.sharing(layer).depthwise_rows(layer.layer(), memory) }
     }
 
     /// Runs a pointwise convolution.
     #[inline]
     pub fn pointwise(&self, layer: &Checked<Pointwise>, weights: &[f32], arena: &mut [f32]) {
         let memory = starts(layer, weights, arena);
-        let Pointwise { input, output, sums, weights } = layer.layer();
         // SAFETY: as in depthwise.
-        unsafe {
-            self.sharing(layer).pointwise_rows(
-                (input, output),
-                (0, 0..output.height),
-                *sums,
-                *weights,
-                memory,
-            )
-        }
+        unsafe { self.sharing(layer).pointwise_rows(layer.layer(), memory) }
     }
 
     /// Runs a depthwise-separable block.

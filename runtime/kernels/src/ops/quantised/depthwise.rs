@@ -29,7 +29,7 @@ pub(crate) unsafe fn depthwise<D: Dot>(
     section: *const f32,
     arena: *mut u8,
 ) {
-    let Part { from: to, rows, columns: blocks } = part;
+    let Part { from: to, rows, columns: blocks, .. } = part;
     let layer = Layer { input, window, output, to, section, arena };
     for block in blocks {
         // SAFETY: passed on.

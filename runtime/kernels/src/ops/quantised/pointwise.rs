@@ -66,7 +66,7 @@ pub(crate) unsafe fn pointwise<D: Dot>(
     section: *const f32,
     arena: *mut u8,
 ) {
-    let Part { from, rows, columns: panels } = part;
+    let Part { from, rows, columns: panels, .. } = part;
     let product = Product {
         section,
         places: Section::panels(1, input.channels, output.channels),

@@ -117,7 +117,7 @@ pub(crate) unsafe fn stem<D: Dot>(
 #[inline(always)]
 unsafe fn product<D: Dot, const STEP: usize>(
     layer: &Stem,
-    Part { from, rows, columns: panels }: Part,
+    Part { from, rows, columns: panels, .. }: Part,
     sums: *const i32,
     weights: *const f32,
     arena: *mut u8,
