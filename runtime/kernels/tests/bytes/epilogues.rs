@@ -13,14 +13,16 @@ fn epilogues_are_exact_at_every_step() {
     let mut random = Random(9);
     for kind in KINDS {
         for round in 0..60 {
-            let exponent = -f64::from(random.below(if kind == Kind::Float { 20 } else { 13 }));
+            // Single precision is for factors below 1, double precision for those that are not too small.
+            let [greatest, least] = if kind == Kind::Float { [0, -19] } else { [6, -25] };
+            let exponent = f64::from(greatest) - f64::from(random.below((greatest - least) as u32));
             let real = (f64::from(random.next()) / 2f64.powi(33) + 0.5) * exponent.exp2() * 0.99;
             let zero = [0, 128, 255, 7][round % 4];
             let one = epilogue(kind, real, zero);
             let mut bias = vec![0, 1, -1, i32::MAX, i32::MIN, i32::MAX / 2, i32::MIN / 2];
             for byte in 0..=256 {
                 let step = (f64::from(byte - zero) - 0.5) / real;
-                bias.extend((-3..=3).map(|i| step as i32 + i));
+                bias.extend((-3..=3).map(|i| (step as i32).saturating_add(i)));
             }
             let layer = Layer {
                 weights: Weights::Signed,

@@ -167,7 +167,7 @@ impl Layer {
     pub(crate) fn byte(&self, epilogue: &Epilogue, sum: i32) -> u8 {
         let value = match (epilogue.float, epilogue.factor) {
             (Some((scale, shift)), _) => (sum as f32).mul_add(scale, shift).floor() as i32,
-            (None, Factor::Fixed(multiplier)) if epilogue.double => {
+            (None, Factor::Fixed(multiplier)) if epilogue.double && multiplier.exponent >= -13 => {
                 let scale = f64::from(multiplier.factor) * 2f64.powi(multiplier.exponent - 31);
                 let shift = shift(multiplier.exponent) + f64::from(self.output_zero);
                 f64::from(sum).mul_add(scale, shift).floor() as i32
