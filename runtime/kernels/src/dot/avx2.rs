@@ -1,7 +1,6 @@
 //! 256-bit vectors: two are a block.
 
 use core::arch::x86_64::*;
-use core::array::from_fn;
 
 use super::{Dot, Inside};
 use crate::layout::BLOCK;
@@ -23,6 +22,23 @@ type Pair<V = __m256i> = [V; 2];
 pub(crate) struct Halves {
     even: Pair,
     odd: Pair,
+}
+
+/// An array of an expression with `$i` 0 and 1. Written out, because closures that functions of the standard library call are
+/// compiled without the instruction set, and then instructions are function calls.
+macro_rules! both {
+    (|$i:ident| $value:expr) => {
+        [
+            {
+                const $i: usize = 0;
+                $value
+            },
+            {
+                const $i: usize = 1;
+                $value
+            },
+        ]
+    };
 }
 
 /// What the two sets have in common.
@@ -65,11 +81,12 @@ macro_rules! common {
         #[inline(always)]
         unsafe fn totals(sums: [Pair; 4]) -> Pair {
             unsafe {
-                let [a, b, c, d] = sums.map(|[left, right]| _mm256_hadd_epi32(left, right));
+                let ab = both!(|I| _mm256_hadd_epi32(sums[I][0], sums[I][1]));
+                let cd = both!(|I| _mm256_hadd_epi32(sums[2 + I][0], sums[2 + I][1]));
                 // Lane by lane: even pixels in the lower, odd ones in the upper.
                 let lanes = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-                [_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d)]
-                    .map(|totals| _mm256_permutevar8x32_epi32(totals, lanes))
+                let totals = [_mm256_hadd_epi32(ab[0], ab[1]), _mm256_hadd_epi32(cd[0], cd[1])];
+                both!(|I| _mm256_permutevar8x32_epi32(totals[I], lanes))
             }
         }
         #[inline(always)]
@@ -78,24 +95,30 @@ macro_rules! common {
         }
         #[inline(always)]
         unsafe fn scale(sums: Pair, scale: Pair<__m256>, shift: Pair<__m256>) -> Pair {
-            from_fn(|i| unsafe {
-                _mm256_cvttps_epi32(_mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), scale[i], shift[i]))
-            })
+            unsafe {
+                both!(|I| _mm256_cvttps_epi32(_mm256_fmadd_ps(
+                    _mm256_cvtepi32_ps(sums[I]),
+                    scale[I],
+                    shift[I]
+                )))
+            }
         }
         #[inline(always)]
         unsafe fn doubles(from: *const f64) -> Pair<Pair<__m256d>> {
-            from_fn(|i| unsafe { [_mm256_loadu_pd(from.add(8 * i)), _mm256_loadu_pd(from.add(8 * i + 4))] })
+            unsafe { both!(|I| both!(|J| _mm256_loadu_pd(from.add(8 * I + 4 * J)))) }
         }
         #[inline(always)]
         unsafe fn scale_double(sums: Pair, scale: Pair<Pair<__m256d>>, shift: Pair<Pair<__m256d>>) -> Pair {
-            from_fn(|i| unsafe {
-                let halves = [_mm256_castsi256_si128(sums[i]), _mm256_extracti128_si256::<1>(sums[i])];
-                let [left, right]: Pair<__m128i> = from_fn(|j| {
-                    let scaled = _mm256_fmadd_pd(_mm256_cvtepi32_pd(halves[j]), scale[i][j], shift[i][j]);
-                    _mm256_cvttpd_epi32(_mm256_min_pd(scaled, _mm256_set1_pd(256.0)))
-                });
-                _mm256_set_m128i(right, left)
-            })
+            unsafe {
+                both!(|I| {
+                    let halves = [_mm256_castsi256_si128(sums[I]), _mm256_extracti128_si256::<1>(sums[I])];
+                    let scaled =
+                        both!(|J| _mm256_fmadd_pd(_mm256_cvtepi32_pd(halves[J]), scale[I][J], shift[I][J]));
+                    let whole =
+                        both!(|J| _mm256_cvttpd_epi32(_mm256_min_pd(scaled[J], _mm256_set1_pd(256.0))));
+                    _mm256_set_m128i(whole[1], whole[0])
+                })
+            }
         }
         #[inline(always)]
         unsafe fn bytes(byte: u8) -> __m256i {
@@ -138,7 +161,7 @@ impl Dot for AvxVnni {
     }
     #[inline(always)]
     unsafe fn dot(sums: Pair, left: Pair, right: Pair) -> Pair {
-        from_fn(|i| unsafe { _mm256_dpbusd_avx_epi32(sums[i], left[i], right[i]) })
+        unsafe { both!(|I| _mm256_dpbusd_avx_epi32(sums[I], left[I], right[I])) }
     }
 }
 
@@ -170,18 +193,20 @@ impl Dot for Avx2 {
         unsafe {
             let quads = load(from.cast());
             Halves {
-                even: quads.map(|quads| _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(quads))),
-                odd: quads.map(|quads| _mm256_srai_epi16::<8>(quads)),
+                even: both!(|I| _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(quads[I]))),
+                odd: both!(|I| _mm256_srai_epi16::<8>(quads[I])),
             }
         }
     }
     #[inline(always)]
     unsafe fn dot(sums: Pair, left: Halves, right: Halves) -> Pair {
-        from_fn(|i| unsafe {
-            let even = _mm256_madd_epi16(left.even[i], right.even[i]);
-            let odd = _mm256_madd_epi16(left.odd[i], right.odd[i]);
-            _mm256_add_epi32(_mm256_add_epi32(sums[i], even), odd)
-        })
+        unsafe {
+            both!(|I| {
+                let even = _mm256_madd_epi16(left.even[I], right.even[I]);
+                let odd = _mm256_madd_epi16(left.odd[I], right.odd[I]);
+                _mm256_add_epi32(_mm256_add_epi32(sums[I], even), odd)
+            })
+        }
     }
 }
 
@@ -213,22 +238,22 @@ unsafe fn unsigned(quads: Pair) -> Halves {
     unsafe {
         let low = _mm256_set1_epi16(0xff);
         Halves {
-            even: quads.map(|quads| _mm256_and_si256(quads, low)),
-            odd: quads.map(|quads| _mm256_srli_epi16::<8>(quads)),
+            even: both!(|I| _mm256_and_si256(quads[I], low)),
+            odd: both!(|I| _mm256_srli_epi16::<8>(quads[I])),
         }
     }
 }
 
 /// Four pixels of a block as its quads.
 #[inline(always)]
-unsafe fn transposed([a, b]: Pair) -> Pair {
+unsafe fn transposed(pixels: Pair) -> Pair {
     // SAFETY: as above.
     unsafe {
         // Both pixels of a vector side by side, channels 0 to 3 and 8 to 11 in the lower lane; then in turns.
         let lanes = _mm256_setr_epi32(0, 4, 2, 6, 1, 5, 3, 7);
         let turns =
             _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15));
-        let [a, b] = [a, b].map(|two| _mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(two, lanes), turns));
+        let [a, b] = both!(|I| _mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(pixels[I], lanes), turns));
         [_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b)]
     }
 }
@@ -237,11 +262,11 @@ unsafe fn transposed([a, b]: Pair) -> Pair {
 unsafe fn store_bytes(to: *mut u8, sums: [Pair; 4], pixels: usize, [low, high]: [__m256i; 2]) {
     // SAFETY: as above; no more pixels are written than are there.
     unsafe {
-        let [a, b, c, d] = sums.map(|[left, right]| _mm256_packs_epi32(left, right));
         // Packing goes lane by lane.
         let lanes = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-        let [first, second] = [(a, b), (c, d)].map(|(a, b)| {
-            let bytes = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, b), lanes);
+        let [first, second] = both!(|I| {
+            let words = both!(|J| _mm256_packs_epi32(sums[2 * I + J][0], sums[2 * I + J][1]));
+            let bytes = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(words[0], words[1]), lanes);
             _mm256_min_epu8(_mm256_max_epu8(bytes, low), high)
         });
         let (rest, left, at) = if pixels >= 2 { (second, pixels - 2, 32) } else { (first, pixels, 0) };

@@ -113,10 +113,6 @@ impl Dot for Vnni {
     #[inline(always)]
     unsafe fn scale_double(sums: __m512i, scale: [__m512d; 2], shift: [__m512d; 2]) -> __m512i {
         unsafe {
-            let half = |sums, scale, shift| {
-                let scaled = _mm512_fmadd_pd(_mm512_cvtepi32_pd(sums), scale, shift);
-                _mm512_cvttpd_epi32(_mm512_min_pd(scaled, _mm512_set1_pd(256.0)))
-            };
             let left = half(_mm512_castsi512_si256(sums), scale[0], shift[0]);
             let right = half(_mm512_extracti64x4_epi64::<1>(sums), scale[1], shift[1]);
             _mm512_inserti64x4::<1>(_mm512_castsi256_si512(left), right)
@@ -146,4 +142,14 @@ impl Dot for Vnni {
 unsafe fn transposed(pixels: __m512i) -> __m512i {
     // SAFETY: as above.
     unsafe { _mm512_permutexvar_epi8(_mm512_loadu_si512(TRANSPOSED.as_ptr().cast()), pixels) }
+}
+
+/// Eight sums, scaled.
+#[inline(always)]
+unsafe fn half(sums: __m256i, scale: __m512d, shift: __m512d) -> __m256i {
+    // SAFETY: as above.
+    unsafe {
+        let scaled = _mm512_fmadd_pd(_mm512_cvtepi32_pd(sums), scale, shift);
+        _mm512_cvttpd_epi32(_mm512_min_pd(scaled, _mm512_set1_pd(256.0)))
+    }
 }

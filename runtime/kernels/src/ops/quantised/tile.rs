@@ -63,7 +63,10 @@ pub(crate) unsafe fn multiply_run<D: Dot, const MR: usize, const NV: usize>(
     for k in 0..quads {
         // SAFETY: row k of the panel has NV blocks, and pixel i a quad k, by this function's contract.
         unsafe {
-            let w: [D::Right; NV] = core::array::from_fn(|v| D::right(panel.next.add(v * BLOCK).cast()));
+            let mut w = [D::right(panel.next.cast()); NV];
+            for (v, w) in w.iter_mut().enumerate().skip(1) {
+                *w = D::right(panel.next.add(v * BLOCK).cast());
+            }
             for (i, acc) in acc.iter_mut().enumerate() {
                 let x = D::broadcast(left.add(i * step + k * QUAD));
                 for v in 0..NV {
@@ -244,8 +247,12 @@ impl Product<'_> {
     ) {
         // SAFETY: sums and target have MR pixels, left and panel are passed on.
         unsafe {
-            let bias: [D::Sums; NV] = core::array::from_fn(|v| epilogues[v].bias::<D>());
-            let mut acc = [bias; MR];
+            let mut acc = [[D::splat(0); NV]; MR];
+            for acc in &mut acc {
+                for (acc, epilogue) in acc.iter_mut().zip(epilogues) {
+                    *acc = epilogue.bias::<D>();
+                }
+            }
             if !sums.is_null() {
                 for (i, acc) in acc.iter_mut().enumerate() {
                     let sum = D::splat(*sums.add(i));
