@@ -4,7 +4,7 @@ use mobilenet_runtime::{Model, Photo, mobilenet};
 
 mobilenet! {
     /// TensorFlow Lite Micro's person detection: 96 x 96 grey pixels, two classes.
-    pub struct PersonDetect = weights = "testdata/models/person_detect.tflite"
+    pub struct PersonDetect = weights = "model/person_detect.tflite"
 }
 
 const _: () = assert!(Model::<PersonDetect>::ARENA_BYTES <= 27 * 1024);
