@@ -106,11 +106,11 @@ fn weights_of_another_width_misfit_everywhere() {
     // Every kernel and, in all layers but the classifier, four vectors of batch norm: one complaint.
     let expected = "\
 28 kernels and 108 vectors have other shapes than the model expects
-    kernel                      in the file    in the model
-    conv1/kernel                [3, 3, 3, 8]   [3, 3, 3, 16]
-    conv_dw_1/depthwise_kernel  [3, 3, 8]      [3, 3, 16]
-    conv_pw_1/kernel            [8, 16]        [16, 32]
-    conv_dw_2/depthwise_kernel  [3, 3, 16]     [3, 3, 32]
+    kernel                      in the file   in the model
+    conv1/kernel                [3, 3, 3, 8]  [3, 3, 3, 16]
+    conv_dw_1/depthwise_kernel  [3, 3, 8]     [3, 3, 16]
+    conv_pw_1/kernel            [8, 16]       [16, 32]
+    conv_dw_2/depthwise_kernel  [3, 3, 16]    [3, 3, 32]
     and 24 more kernels";
     assert_eq!(report.to_string(), expected);
 }
