@@ -43,11 +43,11 @@ pub fn steps(subject: &Subject) -> Result<Vec<Step>> {
     };
     let mut graph = subject.compiled.raw.clone();
     passes::remove_softmax(&mut graph);
-    step("lowered", Plan::new(&graph, Options { stream: false })?)?;
+    step("lowered", Plan::new(&graph, Options { stream: false, ..Options::default() })?)?;
     for pass in &PASSES {
         let mut after = graph.clone();
         passes::run(&mut after, Some(pass.name), |_, _, _| ())?;
-        step(pass.name, Plan::new(&after, Options { stream: false })?)?;
+        step(pass.name, Plan::new(&after, Options { stream: false, ..Options::default() })?)?;
     }
     step("streamed", subject.compiled.plan.clone())?;
     let arena = subject.compiled.plan.arena_bytes();

@@ -35,7 +35,8 @@ fn a_run_allocates_nothing() {
     let image = Image::Tensor(&subject.image);
     let weights = Weights::from_bytes(&subject.compiled.blob(&[]).unwrap()).unwrap();
     let model: Model<MobileNetV1_0_25_128> = Model::new(weights).unwrap();
-    let unstreamed = Plan::new(&subject.compiled.graph, Options { stream: false }).unwrap();
+    let unstreamed =
+        Plan::new(&subject.compiled.graph, Options { stream: false, ..Options::default() }).unwrap();
     for threads in [1, 2].map(|threads| NonZeroUsize::new(threads).unwrap()) {
         let mut scratch = model.scratch().with_threads(threads);
         let count = allocations(|| model.logits_of(image, &mut scratch).unwrap()[0]);

@@ -26,7 +26,7 @@ use crate::compile::{Compiled, Request, compile};
 use crate::error::{Complaint, Report, Result};
 use crate::files::write_file;
 use crate::names::{self, Model};
-use crate::settings;
+use crate::settings::{self, Precision};
 use crate::weights::{self, Weights};
 
 /// A model to compile into a crate.
@@ -38,6 +38,7 @@ pub struct Build {
     classes: Option<usize>,
     weights: Option<PathBuf>,
     labels: Option<PathBuf>,
+    precision: Option<Precision>,
     folder: PathBuf,
 }
 
@@ -56,6 +57,8 @@ pub enum Argument {
     Weights,
     /// The file of class names.
     Labels,
+    /// The numbers to compute with.
+    Precision,
 }
 
 /// Complaints, and the argument that they are about.
@@ -93,7 +96,16 @@ impl Build {
     /// The model that a weights file is for.
     pub fn of_weights() -> Self {
         let folder = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(PathBuf::new, PathBuf::from);
-        Build { model: None, alpha: None, rho: None, classes: None, weights: None, labels: None, folder }
+        Build {
+            model: None,
+            alpha: None,
+            rho: None,
+            classes: None,
+            weights: None,
+            labels: None,
+            precision: None,
+            folder,
+        }
     }
 
     /// With a width multiplier.
@@ -126,6 +138,12 @@ impl Build {
         self
     }
 
+    /// With other numbers to compute with than those of the weights.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = Some(precision);
+        self
+    }
+
     /// Compiles the model, and packs its weights.
     ///
     /// # Errors
@@ -155,7 +173,18 @@ impl Build {
         let weights = self.weights.as_deref().map(|file| self.weights_of(file, found)).transpose();
         let weights = blame(Argument::Weights, weights)?;
         let blamed = if weights.is_some() { Argument::Weights } else { Argument::Model };
-        let compiled = blame(blamed, compile(&Request { weights: weights.as_ref(), ..request }))?;
+        let request = Request { weights: weights.as_ref(), precision: self.precision, ..request };
+        let compiled = match blame(blamed, compile(&request)) {
+            // Of the numbers that are asked for it is the fault, if there is none without them.
+            Err(fault) if self.precision.is_some_and(|asked| asked != Precision::F32) => {
+                let others = compile(&Request { precision: Some(Precision::F32), ..request });
+                return Err(Fault {
+                    argument: if others.is_ok() { Argument::Precision } else { fault.argument },
+                    ..fault
+                });
+            }
+            compiled => compiled?,
+        };
         let labels = match &self.labels {
             None => compiled.labels.clone(),
             Some(file) => blame(Argument::Labels, self.labels_of(&compiled, file, found))?,

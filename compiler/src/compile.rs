@@ -10,11 +10,11 @@ use crate::files::read_file;
 use crate::ir::Graph;
 use crate::lower::lower;
 use crate::names::{self, Model};
-use crate::pack::{self, Extras, Tensors};
+use crate::pack::{self, Extras, Source, Tensors};
 use crate::passes;
-use crate::plan::{Options, Plan};
+use crate::plan::{Bytes, Options, Plan};
 use crate::quantised::Quantised;
-use crate::settings::{Settings, Trained, Wish};
+use crate::settings::{Precision, Settings, Trained, Wish};
 use crate::weights::Weights;
 
 /// Bytes of a file of class names.
@@ -33,6 +33,8 @@ pub struct Request<'r> {
     pub classes: Option<usize>,
     /// Weights.
     pub weights: Option<&'r Weights>,
+    /// The numbers to compute with; those of the weights if not said.
+    pub precision: Option<Precision>,
     /// Height, width and channels of an input that is to be run, where they are known.
     pub input: Option<[usize; 3]>,
 }
@@ -48,6 +50,8 @@ pub struct Compiled {
     pub raw: Graph,
     /// The graph after all passes; it ends in logits.
     pub graph: Graph,
+    /// The numbers that its plan computes with.
+    pub precision: Precision,
     /// Its plan.
     pub plan: Plan,
     /// Its cost.
@@ -74,14 +78,34 @@ pub fn compile(request: &Request<'_>) -> Result<Compiled> {
     let mut graph = raw.clone();
     passes::remove_softmax(&mut graph);
     passes::run(&mut graph, None, |_, _, _| ())?;
-    let plan = Plan::new(&graph, Options::default())?;
-    within_budget(&model, &plan)?;
     let bind = |weights| bind::bind(&graph, weights).map_err(|report| explained(report, &model, weights));
     let tensors = request.weights.map(bind).transpose()?;
     let quantised = request.weights.and_then(|weights| Quantised::bind(&graph, weights));
+    let own = request.weights.map_or(Precision::F32, Weights::precision);
+    let precision = request.precision.unwrap_or(own);
+    let bytes = match precision {
+        Precision::F32 => None,
+        Precision::Int8 => Some(Bytes::from(integers(quantised.as_ref())?)),
+    };
+    let plan = Plan::new(&graph, Options { bytes, ..Options::default() })?;
+    within_budget(&model, &plan)?;
     let labels = request.weights.and_then(|weights| weights.labels.clone()).unwrap_or_default();
     let cost = cost::total(&graph);
-    Ok(Compiled { model, settings, raw, graph, plan, cost, tensors, quantised, labels })
+    Ok(Compiled { model, settings, raw, graph, precision, plan, cost, tensors, quantised, labels })
+}
+
+/// The integers of a network that is to compute with them.
+fn integers(quantised: Option<&Result<Quantised>>) -> Result<&Quantised> {
+    match quantised {
+        Some(Ok(quantised)) => Ok(quantised),
+        Some(Err(faults)) => {
+            let mut report = faults.clone();
+            let help = "`f32` widens the weights to floats";
+            report.push(Complaint::new("so it cannot be run at precision int8").help(help));
+            Err(report)
+        }
+        None => Err(Complaint::new("int8 takes the weights of a quantised .tflite; these are floats").into()),
+    }
 }
 
 /// The model that is asked for, and the classes that its weights have.
@@ -165,14 +189,58 @@ fn within_budget(model: &Model, plan: &Plan) -> Result<()> {
 }
 
 impl Compiled {
+    /// The parameters that its plan takes.
+    ///
+    /// # Errors
+    ///
+    /// Where no weights were given.
+    pub fn source(&self) -> Result<Source<'_>> {
+        match self.precision {
+            Precision::F32 => {
+                let none = || Complaint::new("there are no weights to pack").into();
+                self.tensors.as_ref().map(Source::Floats).ok_or_else(none)
+            }
+            Precision::Int8 => self.integers().map(Source::Bytes),
+        }
+    }
+
+    /// What its plan was made with.
+    pub fn options(&self) -> Options {
+        let integers = self.integers().ok().filter(|_| self.precision == Precision::Int8);
+        Options { bytes: integers.map(Bytes::from), ..Options::default() }
+    }
+
+    /// Its integer parameters.
+    ///
+    /// # Errors
+    ///
+    /// Where the weights have none, or such as cannot be used.
+    pub fn integers(&self) -> Result<&Quantised> {
+        integers(self.quantised.as_ref())
+    }
+
+    /// The same network with these integer parameters, planned for them.
+    ///
+    /// # Errors
+    ///
+    /// Where a layer is one that no 8-bit kernel computes.
+    pub fn with_integers(self, quantised: Quantised) -> Result<Compiled> {
+        let options = Options { bytes: Some(Bytes::from(&quantised)), ..Options::default() };
+        let plan = Plan::new(&self.graph, options)?;
+        Ok(Compiled { plan, precision: Precision::Int8, quantised: Some(Ok(quantised)), ..self })
+    }
+
     /// The packed file: header, weights, labels.
     ///
     /// # Errors
     ///
     /// Where no weights were given.
     pub fn blob(&self, labels: &[String]) -> Result<Vec<u8>> {
-        let tensors = self.tensors.as_ref().ok_or_else(|| Complaint::new("there are no weights to pack"))?;
-        pack::blob(&self.plan, tensors, &Extras { preprocess: self.settings.family.preprocess, labels })
+        pack::blob(
+            &self.plan,
+            self.source()?,
+            &Extras { preprocess: self.settings.family.preprocess, labels },
+        )
     }
 
     /// Class names from a file, if one is given, or those that the weights have.

@@ -4,9 +4,11 @@
 //! monotone step function with at most 255 steps. So is `floor(sum * scale + shift)`, rounded once as processors with a
 //! fused multiply-add do it. Two such functions are equal for *every* sum in a range if they are equal on both sides of
 //! each step, and at the ends of the range. That is a few hundred evaluations a channel, at compile time:
-//! [`Epilogue::of`] looks for a scale and a shift that pass, in f32, then in f64, and falls back to the fixed-point form.
+//! [`Epilogue::of`] looks for a scale and a shift that pass in f32, tries those that follow from the fixed-point form in f64,
+//! and falls back to that form.
 
 use mobilenet_kernels::fixed::Factor;
+use mobilenet_kernels::quantised::{layout, pack};
 
 use crate::bind::expected;
 use crate::ir::Graph;
@@ -24,7 +26,7 @@ pub enum Epilogue {
         /// The summand.
         shift: f32,
     },
-    /// The same in f64.
+    /// The same in f64, with what follows from the factor: see [`Kind::Double`](layout::Kind::Double).
     F64 {
         /// The factor.
         scale: f64,
@@ -110,6 +112,19 @@ impl Channel {
         }
     }
 
+    /// Scale and shift in f64 that follow from a factor in fixed point, if they make every step where it is.
+    fn double(&self, steps: &Steps) -> Option<(f64, f64)> {
+        /// A product below 256 of a sum and a factor of 31 bits has 39 bits and as many as this: all that an f64 has. So it
+        /// makes no difference whether multiplication and addition are fused.
+        const LEAST_EXPONENT: i32 = 39 - f64::MANTISSA_DIGITS as i32;
+        let Factor::Fixed(multiplier) = self.factor else { return None };
+        if multiplier.exponent < LEAST_EXPONENT {
+            return None;
+        }
+        let (scale, shift) = (self.real(), f64::from(self.zero) + layout::shift(multiplier.exponent));
+        steps.hold(scale, shift).then_some((scale, shift))
+    }
+
     /// The least sum whose byte is `byte` or more; one must be.
     fn threshold(&self, byte: i32) -> i32 {
         let [least, greatest] = self.sums;
@@ -179,9 +194,19 @@ impl Epilogue {
         if let Some((scale, shift)) = steps.search::<f32>(real) {
             return Epilogue::F32 { scale, shift };
         }
-        match steps.search::<f64>(real) {
+        match channel.double(&steps) {
             Some((scale, shift)) => Epilogue::F64 { scale, shift },
             None => Epilogue::Integer,
+        }
+    }
+
+    /// What has been shown of a channel, as kernels want to know it.
+    fn packed(channel: &Channel) -> pack::Epilogue {
+        let steps = channel.steps();
+        pack::Epilogue {
+            factor: channel.factor,
+            float: steps.search::<f32>(channel.real()),
+            double: channel.double(&steps).is_some(),
         }
     }
 
@@ -224,6 +249,17 @@ pub fn channels(layer: &QuantisedLayer, integers: Integers) -> Option<Vec<Channe
         Some(Channel { factor, zero, clamp, sums: [low.ok()?, high.ok()?] })
     };
     layer.factors.iter().zip(sums).map(channel).collect()
+}
+
+/// What has been shown of a layer's channels, as kernels want to know it: nothing, where sums could overflow.
+pub fn packed(layer: &QuantisedLayer, integers: Integers) -> Vec<pack::Epilogue> {
+    match channels(layer, integers) {
+        Some(channels) => channels.iter().map(Epilogue::packed).collect(),
+        None => {
+            let unproven = |&factor| pack::Epilogue { factor, float: None, double: false };
+            layer.factors.iter().map(unproven).collect()
+        }
+    }
 }
 
 /// How many channels of a layer have which epilogue.

@@ -1,12 +1,55 @@
 //! Settings: a spec, what the user asks for, and what the weights were trained with, as one consistent whole.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
+use std::str::FromStr;
 
 use mobilenet_kernels::image::{Normalise, Preprocess};
 
 use crate::error::{Complaint, Report, Result};
 use crate::family::{Activation, Family, Rounding};
+use crate::nearest::suggestion;
 use crate::spec::{At, LayerOp, Located, MAX_CHANNELS, MAX_RESOLUTION, Spec, Statements};
+
+/// The numbers that a network computes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// 32-bit floats; 8-bit weights are widened.
+    F32,
+    /// The bytes of a quantised file, computed exactly as TensorFlow Lite's reference kernels do.
+    Int8,
+}
+
+impl Precision {
+    /// All there are.
+    pub const ALL: [Precision; 2] = [Precision::F32, Precision::Int8];
+
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Int8 => "int8",
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Precision {
+    type Err = Report;
+
+    fn from_str(text: &str) -> Result<Precision> {
+        let known = Precision::ALL.iter().copied().find(|precision| precision.name() == text);
+        known.ok_or_else(|| {
+            let names: Vec<_> = Precision::ALL.iter().map(|precision| precision.name()).collect();
+            let help = suggestion(text, &names);
+            Complaint::new(format!("there is no precision `{text}`")).help(help).into()
+        })
+    }
+}
 
 /// Everything that turns a spec into one network.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,7 +8,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Ident, LitFloat, LitInt, LitStr, Path, Token, Visibility};
 
 /// What can be said besides the model.
-const ARGUMENTS: [&str; 6] = ["alpha", "rho", "classes", "weights", "labels", "runtime"];
+const ARGUMENTS: [&str; 7] = ["alpha", "rho", "classes", "weights", "labels", "precision", "runtime"];
 
 /// A call of the macro.
 #[derive(Default)]
@@ -21,6 +21,7 @@ pub(crate) struct Invocation {
     pub(crate) classes: Option<LitInt>,
     pub(crate) weights: Option<LitStr>,
     pub(crate) labels: Option<LitStr>,
+    pub(crate) precision: Option<LitStr>,
     /// The crate `mobilenet-runtime`.
     pub(crate) runtime: Option<Path>,
 }
@@ -55,6 +56,7 @@ impl Invocation {
             "classes" if self.classes.is_none() => self.classes = Some(input.parse()?),
             "weights" if self.weights.is_none() => self.weights = Some(input.parse()?),
             "labels" if self.labels.is_none() => self.labels = Some(input.parse()?),
+            "precision" if self.precision.is_none() => self.precision = Some(input.parse()?),
             "runtime" if self.runtime.is_none() => self.runtime = Some(input.parse()?),
             given if ARGUMENTS.contains(&given) => return twice(),
             _ => {

@@ -120,6 +120,11 @@ impl Weights {
         &self.labels
     }
 
+    /// The [`Network::FINGERPRINT`] of the network that they were packed for.
+    pub fn fingerprint(&self) -> u64 {
+        self.header.fingerprint
+    }
+
     /// Classes.
     pub fn classes(&self) -> usize {
         self.header.classes

@@ -6,7 +6,8 @@ mod values;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use mobilenet_compiler::settings::Precision;
 use mobilenet_kernels::Isa;
 
 use crate::engine::Engine;
@@ -129,6 +130,9 @@ pub(crate) struct Overrides {
     /// Classes, in place of those of the spec
     #[arg(long, value_name = "N", value_parser = values::classes, allow_negative_numbers = true)]
     pub(crate) classes: Option<usize>,
+    /// Numbers to compute with: f32, or int8, the bytes of a quantised .tflite [default: those of the weights]
+    #[arg(long, value_parser = values::precision())]
+    pub(crate) precision: Option<Precision>,
 }
 
 /// Arguments of `compile`.
@@ -231,22 +235,10 @@ pub(crate) struct How {
     /// What runs the model [default: compiled where there is code for it, else interpreter]
     #[arg(long, value_enum)]
     pub(crate) engine: Option<Engine>,
-    /// Numbers to compute with [default: those of the weights]
-    #[arg(long, value_enum)]
-    pub(crate) precision: Option<Precision>,
     /// Threads; several photos are run side by side, one is shared by all
     #[arg(long, default_value = "1", value_name = "N", value_parser = values::count)]
     pub(crate) threads: NonZeroUsize,
     /// An instruction set in place of the best that the processor has
     #[arg(long, value_parser = values::isa())]
     pub(crate) isa: Option<Isa>,
-}
-
-/// Numbers to compute with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Precision {
-    /// 32-bit floats; 8-bit weights are widened
-    F32,
-    /// The bytes of a quantised .tflite, computed exactly as TensorFlow Lite's reference kernels do
-    Int8,
 }

@@ -4,8 +4,8 @@ use mobilenet_compiler::compile::{Compiled, compile};
 use mobilenet_compiler::cost::{self, Cost};
 use mobilenet_compiler::epilogue::{self, Tally};
 use mobilenet_compiler::ir::Node;
-use mobilenet_compiler::plan::Part;
 use mobilenet_compiler::plan::memory::{Holds, Lifetime};
+use mobilenet_compiler::plan::{Part, Plan};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -82,7 +82,7 @@ fn layers<'c>(compiled: &'c Compiled) -> Vec<Layer<'c>> {
     let layer = |(at, (part, streamed)): (usize, (&'c Part, bool))| {
         let node = graph.ids().map(|id| graph.node(id)).find(|node| node.name == part.name)?;
         let cost = cost::node(node, part.input);
-        let written = memory.iter().find(|life| life.part == at && life.holds != Holds::Scratch);
+        let written = memory.iter().find(|life| life.part == at && !life.holds.is_temporary());
         let weight_bytes = plan.weight_bytes_of(&part.kernel);
         Some(Layer { node, part, cost, streamed, output: written.cloned(), weight_bytes })
     };
@@ -156,12 +156,17 @@ fn heading(compiled: &Compiled, layers: &[Layer<'_>]) -> String {
         ),
         ("mult-adds", millions(cost.macs)),
         ("arena", format!("{arena}; {} layers streamed, {} in place", streamed(layers), in_place(layers))),
-        ("weights", format!("{}, packed", number(plan.weight_bytes()))),
+        ("weights", format!("{}, packed, {}", number(plan.weight_bytes()), numbers(plan))),
     ];
     if let Some([top1, top5]) = model.accuracy() {
         list.push(("accuracy", format!("top-1 {top1} %, top-5 {top5} %, as published")));
     }
     facts(&plan.name, &list)
+}
+
+/// What the weights are.
+fn numbers(plan: &Plan) -> &'static str {
+    plan.output.map_or("f32", |output| output.integers.name())
 }
 
 /// A number; nothing for none.

@@ -2,20 +2,30 @@
 
 use mobilenet_compiler::compile::{Compiled, Request, compile};
 use mobilenet_compiler::ir::Shape;
+use mobilenet_compiler::quantised::Quantised;
 use mobilenet_compiler::seeded;
+use mobilenet_compiler::settings::Precision;
+use mobilenet_compiler::weights::Integers;
 
 use crate::Failure;
 
 /// Of weights and images.
 pub(crate) const SEED: u64 = 1;
 
-/// Compiles a request, and draws weights if it has none.
+/// Compiles a request, and draws weights if it has none: of bytes signed ones, as converters make them nowadays.
 pub(crate) fn compiled(request: &Request<'_>) -> Result<Compiled, Failure> {
-    let mut compiled = compile(request)?;
-    if compiled.tensors.is_none() {
-        compiled.tensors = Some(seeded::tensors(&compiled.graph, SEED));
+    if request.weights.is_some() {
+        return Ok(compile(request)?);
     }
-    Ok(compiled)
+    let mut compiled = compile(&Request { precision: None, ..*request })?;
+    compiled.tensors = Some(seeded::tensors(&compiled.graph, SEED));
+    match request.precision {
+        Some(Precision::Int8) => {
+            let quantised = seeded::quantised(&compiled.graph, SEED, Integers::I8)?;
+            Ok(compiled.with_integers(quantised)?)
+        }
+        Some(Precision::F32) | None => Ok(compiled),
+    }
 }
 
 /// A picture for a model.
@@ -27,4 +37,9 @@ pub(crate) fn image(compiled: &Compiled) -> Vec<f32> {
 pub(crate) fn picture(compiled: &Compiled, seed: u64) -> Vec<f32> {
     let [height, width, channels] = compiled.plan.input;
     seeded::image(Shape::new(height, width, channels), seed)
+}
+
+/// The same as the bytes of a photo, for a quantised model.
+pub(crate) fn pixels(compiled: &Compiled, quantised: &Quantised) -> Vec<u8> {
+    quantised.pixels(&image(compiled))
 }

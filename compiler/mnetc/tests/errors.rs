@@ -86,7 +86,10 @@ const SPECS: &[(&str, &str, &str)] = &[
 ];
 
 /// A heading, arguments (`$W` is a sound weights file), and the cure.
-const COMMANDS: &[(&str, &[(&str, &str, &str)])] = &[
+type Mistakes = [(&'static str, &'static str, &'static str)];
+
+/// By what they are about.
+const COMMANDS: &[(&str, &Mistakes)] = &[
     (
         "Names",
         &[

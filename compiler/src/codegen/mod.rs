@@ -3,6 +3,7 @@
 //! The macro, the build-script function, `mnetc compile` and generated/ all come through [`network`], and so give the
 //! same tokens. Weights never become tokens; they are `include_bytes!`d.
 
+mod bytes;
 mod file;
 mod layer;
 mod names;
@@ -13,7 +14,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use crate::cost::Cost;
-use crate::plan::{Kernel, Part, Plan};
+use crate::plan::{ByteKernel, Kernel, Part, Plan};
 
 /// What is generated, besides what the plan says.
 #[derive(Clone, Debug)]
@@ -43,6 +44,13 @@ pub enum Classes {
     Fixed,
 }
 
+impl Network<'_> {
+    /// Where the number of classes stands: that of a network of bytes, whose weights are part of what it is, is its own.
+    fn classes(&self) -> Classes {
+        if self.plan.output.is_some() { Classes::Fixed } else { self.classes }
+    }
+}
+
 /// A kernel call, the constant that holds its layer, and the layer's type and value.
 struct Call<'p> {
     part: &'p Part,
@@ -54,9 +62,9 @@ struct Call<'p> {
 ///
 /// All but the type is inside an anonymous constant, so that its names cannot meet those of the code around it.
 pub fn network(network: &Network<'_>) -> TokenStream {
-    let Network { outer, ident, kernels, plan, .. } = network;
+    let Network { outer, ident, plan, .. } = network;
     let summary = summary(network);
-    let parameters = match network.classes {
+    let parameters = match network.classes() {
         Classes::Parameter => {
             let default = number(plan.classes);
             quote!(<const CLASSES: usize = #default>)
@@ -69,7 +77,8 @@ pub fn network(network: &Network<'_>) -> TokenStream {
     let constants = steps.iter().flatten().map(constant);
     let streams = steps.iter().filter(|calls| calls.len() > 1).map(|calls| stream(calls));
     let classifier = plan.parts().find_map(classifier);
-    let implementation = implementation(network, &steps);
+    let (imports, vectors) = (imports(network, &steps), bytes::constants(network));
+    let (implementation, quantised) = (implementation(network, &steps), bytes::implementation(network));
     let embedded = embedded(network);
     quote! {
         #[doc = #summary]
@@ -79,17 +88,36 @@ pub fn network(network: &Network<'_>) -> TokenStream {
 
         const _: () = {
             mod layers {
-                use #kernels::layer::*;
-                use #kernels::layout::{Map, Window};
+                #imports
 
                 #(#constants)*
                 #(#streams)*
                 #classifier
+                #vectors
             }
 
             #implementation
+            #quantised
             #embedded
         };
+    }
+}
+
+/// What the layers' constants are made of.
+fn imports(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream {
+    let kernels = &network.kernels;
+    if network.plan.output.is_none() {
+        return quote! {
+            use #kernels::layer::*;
+            use #kernels::layout::{Map, Window};
+        };
+    }
+    let stage = steps.iter().any(|calls| calls.len() > 1).then(|| quote!(use #kernels::layer::Stage;));
+    quote! {
+        use #kernels::layer::Checked;
+        #stage
+        use #kernels::layout::{Map, Window};
+        use #kernels::quantised::layer::*;
     }
 }
 
@@ -106,8 +134,10 @@ fn steps(plan: &Plan) -> Vec<Vec<Call<'_>>> {
 
 fn summary(network: &Network<'_>) -> String {
     let Plan { name, input: [height, width, channels], .. } = network.plan;
+    let numbers =
+        network.plan.output.map_or(String::new(), |output| format!(" in {}", output.integers.name()));
     format!(
-        " `{name}`: {height} x {width} x {channels} in, {:.2} M multiply-adds, {} parameters, an arena of {} bytes.",
+        " `{name}`{numbers}: {height} x {width} x {channels} in, {:.2} M multiply-adds, {} parameters, an arena of {} bytes.",
         network.cost.macs as f64 / 1e6,
         network.cost.params,
         network.plan.arena_bytes(),
@@ -134,6 +164,8 @@ fn stream(calls: &[Call<'_>]) -> TokenStream {
     let stages = calls.iter().map(|Call { part, constant, .. }| match part.kernel {
         Kernel::Stem(_) => quote!(Stage::Stem(#constant)),
         Kernel::Conv(_) => quote!(Stage::Conv(#constant)),
+        Kernel::Bytes(ByteKernel::Stem(_)) => quote!(Stage::ByteStem(#constant)),
+        Kernel::Bytes(_) => quote!(Stage::ByteSeparable(#constant)),
         _ => quote!(Stage::Separable(#constant)),
     });
     quote! {
@@ -176,12 +208,24 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
     let params = cost.params - ((plan.embedding + 1) * plan.classes) as u64;
     let macs = cost.macs - (plan.embedding * plan.classes) as u64;
     let calls = steps.iter().map(|calls| self::call(calls));
-    let (parameters, arguments, classes) = match network.classes {
+    let (parameters, arguments, classes) = match network.classes() {
         Classes::Parameter => (quote!(<const CLASSES: usize>), quote!(<CLASSES>), quote!(CLASSES)),
         Classes::Fixed => {
             let classes = number(plan.classes);
             (quote!(), quote!(), quote!(#classes))
         }
+    };
+    let of_bytes = network.plan.output.is_some();
+    let weights = of_bytes.then(|| {
+        let section = quote!(#kernels::quantised::layout::Section::panels(1, #embedding, #classes));
+        quote!(const WEIGHTS: usize = Self::TRUNK + #section.len;)
+    });
+    let logits = match of_bytes {
+        true => quote! {
+            kernels.bytes().fully_connected(&layers::CLASSIFIER, weights, arena);
+            kernels.bytes().dequantise(&layers::SCORES, weights, arena);
+        },
+        false => quote!(kernels.fully_connected(const { &layers::classifier(#classes) }, weights, arena);),
     };
     quote! {
         impl #parameters #kernels::network::Network for #ident #arguments {
@@ -190,6 +234,7 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
             const CLASSES: usize = #classes;
             const EMBEDDING: usize = #embedding;
             const TRUNK: usize = #trunk;
+            #weights
             const FEATURES_AT: usize = #features;
             const SCORES_AT: usize = #scores;
             const MACS: u64 = #macs + (#embedding * #classes) as u64;
@@ -211,7 +256,7 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
             }
 
             fn logits(kernels: #kernels::Kernels<'_>, weights: &[f32], arena: &mut [f32]) {
-                kernels.fully_connected(const { &layers::classifier(#classes) }, weights, arena);
+                #logits
             }
         }
     }
@@ -223,7 +268,8 @@ fn call(calls: &[Call<'_>]) -> TokenStream {
         return quote!(kernels.stream(&layers::STREAMED, image, weights, arena););
     };
     let method = names::method(&kind.to_string());
-    match part.kernel {
+    match &part.kernel {
+        Kernel::Bytes(kernel) => bytes::call(kernel, constant),
         Kernel::Stem(_) => quote!(kernels.stem(&layers::#constant, image, weights, arena);),
         _ => quote!(kernels.#method(&layers::#constant, weights, arena);),
     }

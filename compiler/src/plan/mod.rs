@@ -9,22 +9,33 @@
 //!   each map in a ring. How many layers is decided by trying: the smallest arena wins;
 //! * **elsewhere**, in a region of its own.
 //!
+//! Networks of bytes are planned in the same way: what differs is how channels are padded and how many rows kernels like to
+//! compute at once (`element.rs`), and the kernels themselves (`bytes.rs`).
+//!
 //! Each step is a layer descriptor of `mobilenet-kernels` that has been checked to stay inside arena and weights.
 //! Compiled code calls the kernels with these as constants; the interpreter walks the same list.
 
 pub mod arena;
 mod build;
+mod bytes;
+mod element;
 pub mod memory;
 mod place;
+mod uses;
+mod value;
 
 use mobilenet_kernels::layer::{
     Activation, BatchNorm, Checked, Conv, Depthwise, FullyConnected, Pointwise, Pool, Separable, Softmax,
     Stage, Stem,
 };
 
+pub use bytes::{ByteContent, ByteKernel, Bytes, Output};
+use element::Element;
+
 use crate::error::Result;
 use crate::family;
 use crate::ir::{self, Graph, Params, Shape};
+use crate::weights::Integers;
 
 /// A network, ready to be run: steps in order, and where everything lies.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +52,8 @@ pub struct Plan {
     pub features: usize,
     /// Arena offset of the output.
     pub logits: usize,
+    /// Of a network of bytes, its output in these.
+    pub output: Option<Output>,
     /// `f32`s of the arena.
     pub arena: usize,
     /// `f32`s of the packed weights.
@@ -85,6 +98,7 @@ pub enum Kernel {
     Pool(Checked<Pool>),
     FullyConnected(Checked<FullyConnected>),
     Softmax(Checked<Softmax>),
+    Bytes(ByteKernel),
 }
 
 impl Kernel {
@@ -101,6 +115,7 @@ impl Kernel {
             Kernel::Pool(_) => "pool",
             Kernel::FullyConnected(_) => "fully_connected",
             Kernel::Softmax(_) => "softmax",
+            Kernel::Bytes(kernel) => kernel.name(),
         }
     }
 
@@ -110,6 +125,7 @@ impl Kernel {
             Kernel::Stem(layer) => Some(layer.layer().strip),
             Kernel::Conv(layer) => Some(layer.layer().strip),
             Kernel::Separable(layer) => Some(layer.layer().strip),
+            Kernel::Bytes(kernel) => kernel.strip(),
             _ => None,
         }
     }
@@ -120,6 +136,7 @@ impl Kernel {
             Kernel::Stem(layer) => Some(Stage::Stem(*layer)),
             Kernel::Conv(layer) => Some(Stage::Conv(*layer)),
             Kernel::Separable(layer) => Some(Stage::Separable(*layer)),
+            Kernel::Bytes(kernel) => kernel.stage(),
             _ => None,
         }
     }
@@ -170,6 +187,8 @@ pub enum Content {
     },
     /// The bounds of a clamp on its own.
     Bounds(family::Activation),
+    /// A section of a network of bytes.
+    Bytes(ByteContent),
 }
 
 /// What the planner may do.
@@ -177,11 +196,13 @@ pub enum Content {
 pub struct Options {
     /// Stream the first layers where that makes the arena smaller.
     pub stream: bool,
+    /// Whether maps are bytes, and of which network.
+    pub bytes: Option<Bytes>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { stream: true }
+        Options { stream: true, bytes: None }
     }
 }
 
@@ -196,10 +217,14 @@ impl Plan {
     /// Where a layer is one that no kernel computes.
     pub fn new(graph: &Graph, options: Options) -> Result<Plan> {
         let chain = place::chain(graph)?;
+        let element = match options.bytes {
+            None => Element::F32,
+            Some(bytes) => Element::Byte { sums: bytes.integers == Integers::U8 },
+        };
         let streamable = if options.stream { place::streamable(&chain).min(MOST_STREAMED) } else { 1 };
         let mut best: Option<Plan> = None;
         for head in 1..=streamable.max(1) {
-            let plan = build::build(&graph.name, &chain, place::place(&chain, head))?;
+            let plan = build::build(&graph.name, &chain, place::place(&chain, head, element), options.bytes)?;
             if best.as_ref().is_none_or(|best| plan.arena < best.arena) {
                 best = Some(plan);
             }
@@ -211,15 +236,24 @@ impl Plan {
     /// windows and order. Weights packed for one plan are refused by another.
     pub fn fingerprint(&self) -> u64 {
         let mut text = format!("{:?}", self.input);
+        text += self.output.map_or("", |output| output.integers.name());
         for section in &self.sections {
             let shape = match &section.content {
-                Content::Panels { inputs, .. } if section.offset + section.len == self.weights => {
-                    format!("classifier {inputs}")
+                Content::Panels { inputs: run, .. } | Content::Bytes(ByteContent::Panels { run, .. })
+                    if section.offset + section.len == self.weights =>
+                {
+                    format!("classifier {run}")
                 }
                 Content::Panels { inputs, outputs, .. } => format!("panels {inputs}x{outputs}"),
                 Content::Depthwise { channels, taps, .. } => format!("depthwise {channels}x{taps}"),
                 Content::BatchNorm { channels, .. } => format!("batchnorm {channels}"),
                 Content::Bounds(_) => "bounds".into(),
+                Content::Bytes(ByteContent::Panels { runs, run, outputs, .. }) => {
+                    format!("panels {runs}x{run}x{outputs}")
+                }
+                Content::Bytes(ByteContent::Depthwise { channels, .. }) => format!("depthwise {channels}"),
+                Content::Bytes(ByteContent::Inputs(_) | ByteContent::Outputs(_)) => "affine".into(),
+                Content::Bytes(ByteContent::Softmax) => "softmax".into(),
             };
             text += &format!(";{}:{shape}", section.offset);
         }
@@ -229,6 +263,9 @@ impl Plan {
                 Kernel::Conv(layer) => Some(layer.layer().window),
                 Kernel::Depthwise(layer) => Some(layer.layer().window),
                 Kernel::Separable(layer) => Some(layer.layer().window),
+                Kernel::Bytes(ByteKernel::Stem(layer)) => Some(layer.layer().window),
+                Kernel::Bytes(ByteKernel::Depthwise(layer)) => Some(layer.layer().window),
+                Kernel::Bytes(ByteKernel::Separable(layer)) => Some(layer.layer().window),
                 _ => None,
             };
             if let Some(w) = window {

@@ -54,7 +54,7 @@ pub(crate) fn check(network: &Network, seed: u64, most: u64) -> Result<Outcome, 
     let after = Reference::new(&graph, tensors).run(image).map_err(failed("reference after passes"))?;
     compare("reference after passes", &after, &expected)?;
     for stream in [true, false] {
-        let plan = Plan::new(&graph, Options { stream }).map_err(failed("plan"))?;
+        let plan = Plan::new(&graph, Options { stream, ..Options::default() }).map_err(failed("plan"))?;
         for isa in Isa::available() {
             let mut alone = None;
             for threads in [1, 2].into_iter().filter_map(NonZeroUsize::new) {

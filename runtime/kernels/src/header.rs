@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0..8 | `MNETWTS1` |
 //! | 8..12 | version, 1 |
-//! | 12..16 | precision: 0 = f32 |
+//! | 12..16 | precision: 0 = f32, 2 = bytes of an unsigned network, 3 = of a signed one |
 //! | 16..24 | fingerprint of the plan |
 //! | 24..32 | bytes of the payload |
 //! | 32..40 | XXH3 (64 bits) of the payload and the labels |
@@ -50,7 +50,11 @@ pub struct Header {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// 32-bit floats.
-    F32,
+    F32 = 0,
+    /// Bytes of a network whose own are unsigned.
+    Uint8 = 2,
+    /// Bytes of a network whose own are signed.
+    Int8 = 3,
 }
 
 /// Why bytes are no packed file.
@@ -116,6 +120,8 @@ impl Header {
         }
         let precision = match u32_at(bytes, 12) {
             0 => Precision::F32,
+            2 => Precision::Uint8,
+            3 => Precision::Int8,
             _ => return Err(HeaderError::Field("precision")),
         };
         let (payload, labels) = (u64_at(bytes, 24), u32_at(bytes, 44));
@@ -147,6 +153,7 @@ impl Header {
         let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
         put(0, &MAGIC);
         put(8, &VERSION.to_le_bytes());
+        put(12, &(self.precision as u32).to_le_bytes());
         put(16, &self.fingerprint.to_le_bytes());
         put(24, &(self.payload as u64).to_le_bytes());
         put(32, &self.checksum.to_le_bytes());
@@ -253,6 +260,12 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         assert_eq!(Header::parse(&file()), Ok(HEADER));
+        for precision in [Precision::Uint8, Precision::Int8] {
+            let mut file = file();
+            let header = Header { precision, ..HEADER };
+            file[..LEN].copy_from_slice(&header.encode());
+            assert_eq!(Header::parse(&file), Ok(header));
+        }
     }
 
     #[test]

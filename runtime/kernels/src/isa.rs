@@ -6,8 +6,10 @@ use core::str::FromStr;
 /// An instruction set that kernels exist for, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
-    /// x86-64 with AVX-512 F, BW, DQ and VL.
+    /// x86-64 with AVX-512 F, BW, DQ and VL; networks of bytes use VNNI and VBMI where there are both.
     Avx512,
+    /// x86-64 with AVX2, FMA and AVX-VNNI: dot products of bytes. Networks of floats run as with AVX2.
+    AvxVnni,
     /// x86-64 with AVX2 and FMA.
     Avx2,
     /// Any x86-64.
@@ -24,13 +26,22 @@ pub enum Isa {
 
 impl Isa {
     /// All of them, best first.
-    pub const ALL: [Isa; 7] =
-        [Isa::Avx512, Isa::Avx2, Isa::Sse2, Isa::Neon, Isa::RelaxedSimd, Isa::Simd128, Isa::Scalar];
+    pub const ALL: [Isa; 8] = [
+        Isa::Avx512,
+        Isa::AvxVnni,
+        Isa::Avx2,
+        Isa::Sse2,
+        Isa::Neon,
+        Isa::RelaxedSimd,
+        Isa::Simd128,
+        Isa::Scalar,
+    ];
 
     /// Its name, as options and variables spell it.
     pub const fn name(self) -> &'static str {
         match self {
             Isa::Avx512 => "avx512",
+            Isa::AvxVnni => "avxvnni",
             Isa::Avx2 => "avx2",
             Isa::Sse2 => "sse2",
             Isa::Neon => "neon",
@@ -53,6 +64,8 @@ impl Isa {
                     && std::is_x86_feature_detected!("avx512vl")
             }
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
+            Isa::AvxVnni => Isa::Avx2.is_available() && std::is_x86_feature_detected!("avxvnni"),
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Isa::Avx2 => std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma"),
             #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
             Isa::Avx512 => cfg!(all(
@@ -62,6 +75,8 @@ impl Isa {
                 target_feature = "avx512vl",
                 target_feature = "fma"
             )),
+            #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+            Isa::AvxVnni => Isa::Avx2.is_available() && cfg!(target_feature = "avxvnni"),
             #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
             Isa::Avx2 => cfg!(all(target_feature = "avx2", target_feature = "fma")),
             Isa::Sse2 => cfg!(target_arch = "x86_64"),
@@ -73,6 +88,15 @@ impl Isa {
             Isa::Simd128 => cfg!(all(target_arch = "wasm32", target_feature = "simd128")),
             Isa::Scalar => true,
         }
+    }
+
+    /// Whether [`Isa::Avx512`] has dot products of bytes, and permutations of them.
+    #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+    pub(crate) fn has_vnni() -> bool {
+        #[cfg(feature = "std")]
+        return std::is_x86_feature_detected!("avx512vnni") && std::is_x86_feature_detected!("avx512vbmi");
+        #[cfg(not(feature = "std"))]
+        return cfg!(all(target_feature = "avx512vnni", target_feature = "avx512vbmi"));
     }
 
     /// Those that this processor has, best first.

@@ -4,6 +4,7 @@
 //!   weights into their layout, [`header`] describes a packed file;
 //! * [`Kernels`] runs layers, in one of the instruction sets of [`Isa`]: each algorithm is written once over a small
 //!   SIMD trait and instantiated for each set;
+//! * [`quantised`] has the same for networks of bytes;
 //! * [`reference`](mod@reference) has the obvious loops, which say what the right answer is;
 //! * [`network`] is what generated code implements.
 //!
@@ -16,6 +17,8 @@ extern crate alloc;
 #[cfg(all(feature = "alloc", feature = "std"))]
 extern crate std as alloc;
 
+#[cfg(feature = "simd")]
+mod dot;
 pub mod fixed;
 pub mod header;
 pub mod image;
@@ -28,6 +31,7 @@ pub mod network;
 #[cfg(feature = "simd")]
 mod ops;
 pub mod pack;
+pub mod quantised;
 pub mod reference;
 #[cfg(feature = "simd")]
 mod simd;

@@ -107,7 +107,7 @@ const IMAGES: &[(usize, usize, usize)] =
     if cfg!(miri) { &[(3, 2, 0), (3, 1, 1)] } else { &[(3, 2, 0), (3, 1, 1), (5, 2, 2), (1, 1, 0)] };
 
 fn len(shape: [usize; 3]) -> usize {
-    Map::plane(shape, 0).len()
+    <Map>::plane(shape, 0).len()
 }
 
 #[test]

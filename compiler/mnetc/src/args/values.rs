@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use mobilenet_compiler::names;
+use mobilenet_compiler::settings::Precision;
 use mobilenet_compiler::spec::MAX_CHANNELS;
 use mobilenet_kernels::Isa;
 
@@ -26,4 +27,9 @@ pub(super) fn count(text: &str) -> Result<NonZeroUsize, String> {
 /// An instruction set, by name.
 pub(super) fn isa() -> impl TypedValueParser<Value = Isa> {
     PossibleValuesParser::new(Isa::ALL.map(Isa::name)).try_map(|name| name.parse::<Isa>())
+}
+
+/// Numbers to compute with, by name.
+pub(super) fn precision() -> impl TypedValueParser<Value = Precision> {
+    PossibleValuesParser::new(Precision::ALL.map(Precision::name)).try_map(|name| name.parse::<Precision>())
 }

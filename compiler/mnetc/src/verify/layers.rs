@@ -26,7 +26,7 @@ struct Found {
 /// Prints how far each layer is off; gives what is too far.
 pub(super) fn verify(subject: &Subject<'_>, image: &[f32]) -> Result<Vec<String>, Failure> {
     let expected = Reference::new(&subject.compiled.graph, subject.tensors).values(image)?;
-    let plan = Plan::new(&subject.compiled.graph, Options { stream: false })?;
+    let plan = Plan::new(&subject.compiled.graph, Options { stream: false, ..Options::default() })?;
     let expected = values_of(&plan, expected);
     let found: Vec<Found> = subject
         .sets

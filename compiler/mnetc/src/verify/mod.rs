@@ -6,7 +6,7 @@
 //!                                                                         = streamed plan = compiled code
 //! ```
 //!
-//! `~` is equal within a tolerance, `=` to the bit.
+//! `~` is equal within a tolerance, `=` to the bit. Of a model that computes with bytes all are equal to the byte.
 
 mod bytes;
 mod expected;
@@ -17,6 +17,7 @@ mod photos;
 use mobilenet_compiler::compile::Compiled;
 use mobilenet_compiler::interpret::Reference;
 use mobilenet_compiler::pack::Tensors;
+use mobilenet_compiler::settings::Precision;
 use mobilenet_kernels::Isa;
 use mobilenet_kernels::image::Image;
 
@@ -47,28 +48,41 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let mut request = overrides.request(model, weights.as_ref());
     request.input = expected.as_ref().and_then(Expected::input);
     let compiled = seed::compiled(&request)?;
-    let Some(tensors) = &compiled.tensors else { return Ok(()) };
-    let subject = Subject { compiled: &compiled, tensors, sets: sets(args.isa)? };
-    let image = match expected.as_ref().and_then(Expected::first) {
-        Some(input) => subject.normalised(input)?,
-        None => seed::image(&compiled),
-    };
     let of = if weights.is_some() { "these weights" } else { "seeded weights" };
-    output::print(&format!("{} with {of}\n\n", compiled.plan.name))?;
-    let mut faults = Vec::new();
-    if let Some(Expected::Bytes(cases)) = &expected {
-        faults.extend(bytes::verify(&compiled, cases)?);
-        output::print("\nThe same weights as floats:\n\n")?;
-    }
-    faults.extend(passes::verify(&subject, &image)?);
-    faults.extend(layers::verify(&subject, &image)?);
-    if let Some(Expected::Logits(cases)) = &expected {
-        faults.extend(photos::verify(&subject, cases)?);
-    }
+    output::print(&format!("{} at {} with {of}\n\n", compiled.plan.name, compiled.precision))?;
+    let sets = sets(args.isa)?;
+    let faults = match compiled.precision {
+        Precision::Int8 => bytes::verify(&compiled, &sets, expected.as_ref())?,
+        Precision::F32 => floats(&compiled, sets, expected.as_ref())?,
+    };
     match faults.is_empty() {
         true => output::print("\nAll agree.\n"),
         false => Err(Failure::input(faults.join("\nmnetc: "))),
     }
+}
+
+/// Verifies a model that computes with floats; gives what differs.
+fn floats(compiled: &Compiled, sets: Vec<Isa>, expected: Option<&Expected>) -> Result<Vec<String>, Failure> {
+    let Some(tensors) = &compiled.tensors else { return Ok(Vec::new()) };
+    let subject = Subject { compiled, tensors, sets };
+    let image = match expected.and_then(Expected::first) {
+        Some(input) => subject.normalised(input)?,
+        None => seed::image(compiled),
+    };
+    let mut faults = Vec::new();
+    if let Some(Expected::Bytes(_)) = expected {
+        let found = match compiled.quantised {
+            Some(_) => "the model computes with floats: leave out --precision",
+            None => "these weights are floats",
+        };
+        return Err(Failure::input(format!("the expected outputs are bytes, and {found}")));
+    }
+    faults.extend(passes::verify(&subject, &image)?);
+    faults.extend(layers::verify(&subject, &image)?);
+    if let Some(Expected::Logits(cases)) = expected {
+        faults.extend(photos::verify(&subject, cases)?);
+    }
+    Ok(faults)
 }
 
 /// The instruction sets to verify: the one that is asked for, or all that this processor has.

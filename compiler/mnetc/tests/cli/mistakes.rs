@@ -54,7 +54,7 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("run empty.png --top 0", 2, &["--top", "from 1 on"]),
     ("run empty.png --threads 0", 2, &["--threads", "from 1 on"]),
     ("run empty.png --isa avx", 2, &["a similar value exists: 'avx2'", "scalar"]),
-    ("bench 0.25_MobileNet_tiny --precision int8", 1, &["no int8 kernels to measure yet"]),
+    ("pack 0.25_MobileNet_tiny --weights w.safetensors --precision int7 -o o.mnw", 2, &["int7", "f32, int8"]),
     ("run empty.png --engine fast", 2, &["compiled, interpreter, reference"]),
     ("run empty.png --labels text.txt", 1, &["text.txt: 1 names for 1000 classes"]),
     ("run empty.png text.txt --output x.npy", 2, &["--output takes one photo"]),

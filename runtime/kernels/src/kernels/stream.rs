@@ -46,6 +46,12 @@ impl<'s> Stream<'s> {
             Stage::Separable(layer) => {
                 (layer.layer().output.height, layer.layer().strip, layer.layer().window)
             }
+            Stage::ByteStem(layer) => {
+                (layer.layer().output.height, layer.layer().strip, layer.layer().window)
+            }
+            Stage::ByteSeparable(layer) => {
+                (layer.layer().output.height, layer.layer().strip, layer.layer().window)
+            }
         };
         let mut from = made;
         while from < rows.min(height) {
@@ -69,6 +75,18 @@ impl<'s> Stream<'s> {
                     }
                     Stage::Separable(layer) => {
                         self.kernels.sharing(layer).separable_rows(layer.layer(), from..to, self.memory);
+                    }
+                    Stage::ByteStem(layer) => {
+                        self.kernels.sharing(layer).bytes().stem_rows(
+                            layer.layer(),
+                            from..to,
+                            self.image,
+                            self.memory,
+                        );
+                    }
+                    Stage::ByteSeparable(layer) => {
+                        let kernels = self.kernels.sharing(layer).bytes();
+                        kernels.separable_rows(layer.layer(), from..to, self.memory);
                     }
                 }
             }

@@ -4,6 +4,7 @@
 //! A kernel computes some rows of some columns of its layer: panels of outputs, or blocks of channels. Which rows and
 //! columns is all that the kernels' callers decide.
 
+use super::bytes;
 use crate::Isa;
 use crate::image::Image;
 use crate::layer::{Activation, BatchNorm, Conv, FullyConnected, Pool, Stem};
@@ -32,6 +33,8 @@ pub(crate) struct Table {
     pub(crate) pool: unsafe fn(&Pool, *mut f32),
     pub(crate) fully_connected: unsafe fn(&FullyConnected, Columns, *const f32, *mut f32),
     pub(crate) peak: unsafe fn(usize, *mut f32),
+    /// Those of networks of bytes.
+    pub(crate) bytes: &'static bytes::Table,
 }
 
 impl Table {
@@ -42,7 +45,11 @@ impl Table {
         }
         match isa {
             #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 if Isa::has_vnni() => Some(&AVX512_VNNI),
+            #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => Some(&avx512::TABLE),
+            #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => Some(&AVX_VNNI),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => Some(&avx2::TABLE),
             #[cfg(target_arch = "x86_64")]
@@ -67,9 +74,9 @@ impl Table {
 
 /// Instantiates kernels: `name = algorithm(parameters)`.
 macro_rules! instantiate {
-    ($module:ident, $simd:ty, $isa:expr $(, features $features:literal)?) => {
+    ($module:ident, $simd:ty, $isa:expr, $bytes:ident $(, features $features:literal)?) => {
         instantiate! {
-            @ $module $simd, $isa, ($($features)?)
+            @ $module $simd, $isa, $bytes, ($($features)?)
             stem_lines = ops::stem::lines(layer: &Stem, rows: Rows, image: Image<'_>, arena: *mut f32);
             stem = ops::stem::stem(layer: &Stem, part: Part, weights: *const f32, arena: *mut f32);
             conv_lines = ops::conv::lines(layer: &Conv, rows: Rows, arena: *mut f32);
@@ -89,7 +96,7 @@ macro_rules! instantiate {
             peak = ops::peak::peak(rounds: usize, values: *mut f32);
         }
     };
-    (@ $module:ident $simd:ty, $isa:expr, $features:tt $(
+    (@ $module:ident $simd:ty, $isa:expr, $bytes:ident, $features:tt $(
         $name:ident = $($algorithm:ident)::+ ($($parameter:ident: $type:ty),*);
     )*) => {
         mod $module {
@@ -97,7 +104,13 @@ macro_rules! instantiate {
 
             $(instantiate! { @@ $features $simd, $name, $($algorithm)::+, $($parameter: $type),* })*
 
-            pub(super) static TABLE: Table = Table { isa: $isa, lanes: <$simd as simd::Simd>::LANES, $($name),* };
+            pub(super) const PARTS: Table = Table {
+                isa: $isa,
+                lanes: <$simd as simd::Simd>::LANES,
+                bytes: &bytes::$bytes::TABLE,
+                $($name),*
+            };
+            pub(super) static TABLE: Table = PARTS;
         }
     };
     (@@ ($($features:literal)?) $simd:ty, $name:ident, $($algorithm:ident)::+, $($parameter:ident: $type:ty),*) => {
@@ -110,15 +123,22 @@ macro_rules! instantiate {
 }
 
 #[cfg(target_arch = "x86_64")]
-instantiate!(avx512, simd::Avx512, Isa::Avx512, features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+instantiate!(avx512, simd::Avx512, Isa::Avx512, avx2, features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
 #[cfg(target_arch = "x86_64")]
-instantiate!(avx2, simd::Avx2, Isa::Avx2, features "avx2,fma");
+instantiate!(avx2, simd::Avx2, Isa::Avx2, avx2, features "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-instantiate!(sse2, simd::Sse2, Isa::Sse2);
+instantiate!(sse2, simd::Sse2, Isa::Sse2, sse2);
 #[cfg(target_arch = "aarch64")]
-instantiate!(neon, simd::Neon, Isa::Neon, features "neon");
+instantiate!(neon, simd::Neon, Isa::Neon, scalar, features "neon");
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
-instantiate!(relaxed_simd, simd::RelaxedSimd, Isa::RelaxedSimd);
+instantiate!(relaxed_simd, simd::RelaxedSimd, Isa::RelaxedSimd, scalar);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-instantiate!(simd128, simd::Simd128, Isa::Simd128);
-instantiate!(scalar, simd::Scalar, Isa::Scalar);
+instantiate!(simd128, simd::Simd128, Isa::Simd128, scalar);
+instantiate!(scalar, simd::Scalar, Isa::Scalar, scalar);
+
+/// AVX-512 where bytes have dot products too.
+#[cfg(target_arch = "x86_64")]
+static AVX512_VNNI: Table = Table { bytes: &bytes::vnni::TABLE, ..avx512::PARTS };
+/// To floats the same as AVX2.
+#[cfg(target_arch = "x86_64")]
+static AVX_VNNI: Table = Table { isa: Isa::AvxVnni, bytes: &bytes::avx_vnni::TABLE, ..avx2::PARTS };

@@ -11,6 +11,7 @@ pub(crate) mod fully_connected;
 pub(crate) mod peak;
 pub(crate) mod pointwise;
 pub(crate) mod pool;
+pub(crate) mod quantised;
 pub(crate) mod softmax;
 pub(crate) mod stem;
 pub(crate) mod tile;

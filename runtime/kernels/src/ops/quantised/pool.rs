@@ -1,0 +1,45 @@
+//! The mean over all pixels, rounded.
+
+use crate::dot::Dot;
+use crate::layout::{BLOCK, Order};
+use crate::quantised::layer::Pool;
+
+/// Computes the means.
+///
+/// # Safety
+///
+/// The layer must be checked against `arena`.
+#[inline(always)]
+pub(crate) unsafe fn pool<D: Dot>(layer: &Pool, arena: *mut u8) {
+    let map = &layer.input;
+    let (rows, pixels) = match map.order {
+        Order::Plane => (1, map.height * map.width),
+        Order::Rows { .. } => (map.height, map.width),
+    };
+    // Checked to be far below 2^23.
+    let count = (map.height * map.width) as i32;
+    for block in 0..map.blocks() {
+        let mut sums = [0i32; BLOCK];
+        for y in 0..rows {
+            // SAFETY: all pixels of all blocks are inside the arena.
+            let row = unsafe { core::slice::from_raw_parts(arena.add(map.at(y, block)), pixels * BLOCK) };
+            for pixel in row.chunks_exact(BLOCK) {
+                for (sum, &x) in sums.iter_mut().zip(pixel) {
+                    *sum += i32::from(x);
+                }
+            }
+        }
+        let means = sums.map(|sum| mean(sum, count, layer.signed));
+        // SAFETY: and so is the output.
+        unsafe { arena.add(layer.output + block * BLOCK).cast::<[u8; BLOCK]>().write_unaligned(means) }
+    }
+}
+
+/// The mean of `count` bytes, rounded to the nearest, ties away from zero.
+#[inline(always)]
+fn mean(sum: i32, count: i32, signed: bool) -> u8 {
+    let sum = if signed { sum - 128 * count } else { sum };
+    let half = if sum < 0 { -(count / 2) } else { count / 2 };
+    let mean = (sum + half) / count;
+    (if signed { mean + 128 } else { mean }) as u8
+}
