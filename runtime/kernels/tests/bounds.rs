@@ -26,7 +26,7 @@ mod guarded {
     impl Guarded {
         pub(crate) fn new(values: &[f32], at_the_end: bool) -> Self {
             let page = 4096;
-            let inner = size_of_val(values).next_multiple_of(page);
+            let inner = size_of_val(values).max(1).next_multiple_of(page);
             let bytes = inner + 2 * page;
             // SAFETY: new pages, of which all but the first and the last may be used; the values lie in these.
             unsafe {
