@@ -102,6 +102,9 @@ fn layer<L>(what: &str, layer: &Checked<L>, run: impl Fn(Kernels<'_>, &[f32], &m
 const CHANNELS: &[usize] = if cfg!(miri) { &[1, 17] } else { &[1, 8, 11, 16, 24, 33, 40, 70] };
 /// Widths below, at and above tiles.
 const WIDTHS: &[usize] = if cfg!(miri) { &[1, 5] } else { &[1, 2, 5, 8, 9, 15, 29] };
+/// Size, stride and padding of the first convolution.
+const IMAGES: &[(usize, usize, usize)] =
+    if cfg!(miri) { &[(3, 2, 0), (3, 1, 1)] } else { &[(3, 2, 0), (3, 1, 1), (5, 2, 2), (1, 1, 0)] };
 
 fn len(shape: [usize; 3]) -> usize {
     <Map>::plane(shape, 0).len()
@@ -190,7 +193,7 @@ fn images() {
     let normalise = Normalise { scale: [1.0, 2.0, 3.0, 4.0], offset: [0.5; 4] };
     for channels in [1, 3] {
         for &width in WIDTHS {
-            for (size, stride, pad) in [(3, 2, 0), (3, 1, 1), (5, 2, 2), (1, 1, 0)] {
+            for &(size, stride, pad) in IMAGES {
                 let span = width + 2 * pad;
                 if span < size {
                     continue;

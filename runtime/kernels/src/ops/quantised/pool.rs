@@ -17,7 +17,7 @@ pub(crate) unsafe fn pool<D: Dot>(layer: &Pool, arena: *mut u8) {
         Order::Rows { .. } => (map.height, map.width),
     };
     // Checked to be far below 2^23.
-    let count = (map.height * map.width) as i32;
+    let count = ((map.height * map.width) as i32).max(1);
     for block in 0..map.blocks() {
         let mut sums = [0i32; BLOCK];
         for y in 0..rows {

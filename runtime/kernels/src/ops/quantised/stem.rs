@@ -41,7 +41,7 @@ impl<const STEP: usize> Left for Lines<STEP> {
 
     #[inline(always)]
     fn quad(self, row: usize) -> (*const u8, usize) {
-        let at = row / self.quads * self.line + row % self.quads * QUAD;
+        let at = row / self.quads.max(1) * self.line + row % self.quads.max(1) * QUAD;
         (self.first.wrapping_add(at), if STEP == 0 { self.step } else { STEP })
     }
 
@@ -69,24 +69,30 @@ pub(crate) unsafe fn lines(layer: &Stem, rows: Rows, image: Image<'_>, weights: 
     };
     let before = layer.window.left * channels;
     let inside = (width * channels).min(line - before);
-    for (i, out) in lines.chunks_exact_mut(line).enumerate() {
+    for (i, out) in lines.chunks_exact_mut(line.max(1)).enumerate() {
         let y = rows.start * layer.window.stride + i;
         if y < layer.window.top || y >= height + layer.window.top {
             out.fill(zero as u8);
             continue;
         }
         let at = (y - layer.window.top) * width * channels;
-        out[..before].fill(zero as u8);
-        let middle = &mut out[before..before + inside];
+        // All of it is there; said so that the optimiser need not know.
+        let (left, rest) = out.split_at_mut(before.min(line));
+        let (middle, right) = rest.split_at_mut(inside.min(rest.len()));
         match image {
-            Image::Pixels(pixels, _) => middle.copy_from_slice(&pixels[at..at + inside]),
+            Image::Pixels(pixels, _) => {
+                for (out, &pixel) in middle.iter_mut().zip(pixels.get(at..).unwrap_or_default()) {
+                    *out = pixel;
+                }
+            }
             Image::Tensor(values) => {
-                for (out, value) in middle.iter_mut().zip(&values[at..at + inside]) {
+                for (out, value) in middle.iter_mut().zip(values.get(at..).unwrap_or_default()) {
                     *out = (libm::roundf(value / scale) + zero as f32).clamp(0.0, 255.0) as u8;
                 }
             }
         }
-        out[before + inside..].fill(zero as u8);
+        left.fill(zero as u8);
+        right.fill(zero as u8);
     }
 }
 

@@ -55,7 +55,7 @@ impl Row<'_> {
     #[inline(always)]
     unsafe fn sums<D: Dot>(&self, sums: &mut [i32]) {
         let whole = sums.len() / STEP * STEP;
-        for (i, sums) in sums[..whole].chunks_mut(BLOCK).enumerate() {
+        for (i, sums) in sums.get_mut(..whole).unwrap_or_default().chunks_mut(BLOCK).enumerate() {
             // SAFETY: all these pixels are there.
             unsafe {
                 let mut four = [D::splat(0); 4];
@@ -67,9 +67,9 @@ impl Row<'_> {
                 for total in &mut totals {
                     *total = total.wrapping_mul(self.lower);
                 }
-                match sums.len() {
-                    BLOCK => sums.copy_from_slice(&totals),
-                    some => sums.copy_from_slice(&totals[..some]),
+                match <&mut [i32; BLOCK]>::try_from(&mut *sums) {
+                    Ok(sums) => *sums = totals,
+                    Err(_) => sums.iter_mut().zip(totals).for_each(|(sum, total)| *sum = total),
                 }
             }
         }
@@ -135,7 +135,7 @@ pub(crate) unsafe fn of_lines<D: Dot>(
             let width = layer.output.width;
             let sums = core::slice::from_raw_parts_mut(sums.add(y * width), width);
             let lower = word(weights.add(layer.weights), Word::Correction);
-            let lines = (0..size).map(|i| &lines[i * line..]);
+            let lines = (0..size).map(|i| lines.get(i * line..).unwrap_or_default());
             windows(lines, [size * channels, layer.window.stride * channels], lower, sums);
         }
     }
@@ -157,18 +157,21 @@ fn windows<'l>(
     lower: i32,
     sums: &mut [i32],
 ) {
-    for (i, sums) in sums.chunks_mut(CHUNK.div_ceil(step)).enumerate() {
-        let start = i * CHUNK.div_ceil(step) * step;
+    // Runs, steps and lines are as they should be: said so that the optimiser need not know; so below.
+    let step = step.max(1);
+    let each = CHUNK.div_ceil(step).max(1);
+    for (i, sums) in sums.chunks_mut(each).enumerate() {
+        let start = i * each * step;
         let mut columns = [0u16; CHUNK + RUN];
         let reach = (CHUNK + run).next_multiple_of(LANES);
         for line in lines.clone() {
-            for (column, &x) in columns[..reach].iter_mut().zip(&line[start..]) {
+            for (column, &x) in columns.iter_mut().take(reach).zip(line.get(start..).unwrap_or_default()) {
                 *column += u16::from(x);
             }
         }
         let mut all = [0u32; CHUNK];
         for (i, all) in all.chunks_exact_mut(LANES).enumerate() {
-            all.copy_from_slice(&runs(&columns[i * LANES..], run));
+            all.copy_from_slice(&runs(columns.get(i * LANES..).unwrap_or_default(), run));
         }
         for (sum, &window) in sums.iter_mut().zip(all.iter().step_by(step)) {
             *sum = (window as i32).wrapping_mul(lower);
@@ -182,7 +185,7 @@ fn runs(columns: &[u16], run: usize) -> [u32; LANES] {
     let mut sums = [0; LANES];
     for first in (0..run).step_by(16) {
         let mut few = [0u16; LANES];
-        for columns in columns[first..].windows(LANES).take((run - first).min(16)) {
+        for columns in columns.get(first..).unwrap_or_default().windows(LANES).take((run - first).min(16)) {
             for (few, column) in few.iter_mut().zip(columns) {
                 *few += column;
             }

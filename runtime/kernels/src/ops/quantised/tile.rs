@@ -73,7 +73,7 @@ pub(crate) unsafe fn multiply_run<D: Dot, const MR: usize, const NV: usize>(
                     acc[v] = D::dot(acc[v], x, w[v]);
                 }
             }
-            panel.next = panel.next.add(panel.width);
+            panel.next = panel.next.wrapping_add(panel.width);
         }
     }
     acc
@@ -311,8 +311,10 @@ impl<const NV: usize> Outliers<NV> {
                 weights[lane / BLOCK][lane % BLOCK] = outlier.quad;
                 // Whatever the words are, no other memory is read.
                 let row = (outlier.row as usize).min(product.quads - 1);
-                all.rows[all.count].write(Row { row, weights });
-                all.count += 1;
+                if let Some(place) = all.rows.get_mut(all.count) {
+                    place.write(Row { row, weights });
+                    all.count += 1;
+                }
             }
         }
         all
@@ -321,7 +323,7 @@ impl<const NV: usize> Outliers<NV> {
     #[inline(always)]
     fn each(&self) -> impl Iterator<Item = &Row<NV>> {
         // SAFETY: so many have been written.
-        self.rows[..self.count].iter().map(|row| unsafe { row.assume_init_ref() })
+        self.rows.iter().take(self.count).map(|row| unsafe { row.assume_init_ref() })
     }
 }
 
