@@ -14,7 +14,7 @@ impl Dot for Scalar {
     type Sums = [i32; BLOCK];
     type Left = [[u8; 4]; BLOCK];
     type Right = [[i8; 4]; BLOCK];
-    type Floats = [f64; BLOCK];
+    type Factors = [[f64; BLOCK]; 2];
     type Doubles = [f64; BLOCK];
     type Bytes = u8;
     type Set = simd::Scalar;
@@ -87,12 +87,12 @@ impl Dot for Scalar {
         from_fn(|i| sums[i / 4][i % 4 * 4..][..4].iter().fold(0, |total: i32, &sum| total.wrapping_add(sum)))
     }
     #[inline(always)]
-    unsafe fn floats(from: *const f32) -> Self::Floats {
+    unsafe fn factors(words: *const f32, _: Option<f32>) -> Self::Factors {
         // SAFETY: as in load.
-        unsafe { from.cast::<[f32; BLOCK]>().read_unaligned() }.map(f64::from)
+        unsafe { words.cast::<[[f32; BLOCK]; 2]>().read_unaligned() }.map(|words| words.map(f64::from))
     }
     #[inline(always)]
-    unsafe fn scale(sums: Self::Sums, scale: Self::Floats, shift: Self::Floats) -> Self::Sums {
+    unsafe fn scale(sums: Self::Sums, [scale, shift]: Self::Factors) -> Self::Sums {
         from_fn(|i| (f64::from(sums[i] as f32) * scale[i] + shift[i]) as f32 as i32)
     }
     #[inline(always)]

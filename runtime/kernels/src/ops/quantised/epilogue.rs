@@ -54,55 +54,51 @@ impl Epilogue {
 
     /// Whether sums are scaled in single precision.
     #[inline(always)]
-    pub(crate) fn is_float(&self) -> bool {
-        self.kind == Kind::Float
+    pub(crate) fn is_single<D: Dot>(&self) -> bool {
+        self.kind == Kind::Float || D::PAIRS && self.kind == Kind::Pair
+    }
+
+    /// What they are scaled with in single precision, if [they are](Self::is_single).
+    #[inline(always)]
+    pub(crate) unsafe fn factors<D: Dot>(&self) -> D::Factors {
+        let zero = (self.kind == Kind::Pair).then_some(self.zero as f32);
+        // SAFETY: as in bias.
+        unsafe { D::factors(self.words.add(BLOCK), zero) }
     }
 
     /// What they are scaled with in double precision, if they are.
     #[inline(always)]
     pub(crate) unsafe fn doubles(&self) -> Option<Doubles> {
-        if self.kind != Kind::Double {
+        if !matches!(self.kind, Kind::Double | Kind::Pair) {
             return None;
         }
         // SAFETY: as in bias.
-        let [a, b] = unsafe { self.factors() };
+        let [a, b] = unsafe { self.words.add(BLOCK).cast::<[[f32; BLOCK]; 2]>().read() };
         let mut doubles = [[0.0; BLOCK]; 2];
         for i in 0..BLOCK {
-            doubles[0][i] = f64::from(a[i]) * power(b[i] - 31);
-            doubles[1][i] = shift(b[i].max(-31)) + f64::from(self.zero);
+            doubles[0][i] = f64::from(a[i]) + f64::from(b[i]);
+            doubles[1][i] = shift(a[i], self.zero);
         }
         Some(doubles)
     }
 
-    /// The words a and b.
-    #[inline(always)]
-    unsafe fn factors(&self) -> [[i32; BLOCK]; 2] {
-        // SAFETY: as in bias.
-        unsafe { self.words.add(BLOCK).cast::<[[i32; BLOCK]; 2]>().read() }
-    }
-
-    /// Writes the first `pixels` of four pixels, if sums [are scaled in single precision](Self::is_float).
+    /// Writes the first `pixels` of four pixels in single precision.
     ///
     /// # Safety
     ///
     /// They must be there.
     #[inline(always)]
     pub(crate) unsafe fn finish<D: Dot>(
-        &self,
+        factors: D::Factors,
         [a, b, c, d]: [D::Sums; 4],
         bounds: [D::Bytes; 2],
         pixels: usize,
         to: *mut u8,
     ) {
-        // SAFETY: passed on; the block has its words.
+        // SAFETY: passed on.
         unsafe {
-            let (scale, shift) = (D::floats(self.words.add(BLOCK)), D::floats(self.words.add(2 * BLOCK)));
-            let scaled = [
-                D::scale(a, scale, shift),
-                D::scale(b, scale, shift),
-                D::scale(c, scale, shift),
-                D::scale(d, scale, shift),
-            ];
+            let scaled =
+                [D::scale(a, factors), D::scale(b, factors), D::scale(c, factors), D::scale(d, factors)];
             D::store_bytes(to, scaled, pixels, bounds);
         }
     }
@@ -150,8 +146,8 @@ impl Epilogue {
             let (bounds, doubles) = (self.bounds::<D>(), self.doubles());
             for sums in sums {
                 let four = pixels.min(4);
-                if self.is_float() {
-                    self.finish::<D>(load::<D>(sums), bounds, four, to);
+                if self.is_single::<D>() {
+                    Self::finish::<D>(self.factors::<D>(), load::<D>(sums), bounds, four, to);
                 } else if let Some(doubles) = &doubles {
                     Self::finish_double::<D>(doubles, load::<D>(sums), bounds, four, to);
                 } else {
@@ -167,8 +163,8 @@ impl Epilogue {
     /// As the reference does it.
     #[inline(always)]
     unsafe fn exactly(&self, sums: &mut [[i32; BLOCK]; 4]) {
-        // SAFETY: passed on.
-        let [a, b] = unsafe { self.factors() };
+        // SAFETY: as in bias.
+        let [a, b] = unsafe { self.words.add(BLOCK).cast::<[[i32; BLOCK]; 2]>().read() };
         for i in 0..BLOCK {
             let factor = if self.kind == Kind::Dense {
                 Factor::Double(f64::from_bits(u64::from(a[i] as u32) | u64::from(b[i] as u32) << 32))
@@ -196,12 +192,7 @@ fn kind(word: i32) -> Kind {
         0 => Kind::Float,
         1 => Kind::Double,
         3 => Kind::Dense,
+        4 => Kind::Pair,
         _ => Kind::Fixed,
     }
-}
-
-/// A power of two.
-#[inline(always)]
-fn power(exponent: i32) -> f64 {
-    f64::from_bits(((1023 + exponent) as u64 & 0x7ff) << 52)
 }
