@@ -139,5 +139,9 @@ impl Section {
 /// Words of a softmax's table: the exponentials of all differences between two bytes.
 pub const SOFTMAX: usize = 256;
 
+/// Words that bring a sum of pixels to the scale of its mean: the factor and the exponent of a
+/// [`Multiplier`](crate::fixed::Multiplier), and the unsigned bytes that stand for 0 in the input and in the output.
+pub const MEAN: usize = ALIGN;
+
 /// Words that tell what bytes stand for: scale (an `f32`) and the unsigned byte that stands for 0.
 pub const AFFINE: usize = ALIGN;

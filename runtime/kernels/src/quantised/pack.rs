@@ -1,7 +1,7 @@
 //! Bringing the weights of networks of bytes into the layouts of [`layout`](super::layout).
 
 use super::layout::{
-    AFFINE, HEAD, Kind, OUTLIERS, Outlier, QUAD, SOFTMAX, Section, Word, panel_width, quads,
+    AFFINE, HEAD, Kind, MEAN, OUTLIERS, Outlier, QUAD, SOFTMAX, Section, Word, panel_width, quads,
 };
 use crate::fixed::{self, Factor};
 use crate::layout::{BLOCK, PANEL};
@@ -222,6 +222,17 @@ pub fn depthwise(numbers: &Numbers<'_>, channels: usize, out: &mut [i32]) {
 /// Where `out` is shorter.
 pub fn softmax(softmax: &fixed::Softmax, out: &mut [i32]) {
     out[..SOFTMAX].copy_from_slice(softmax.exponentials());
+}
+
+/// Packs how a mean is scaled, [`MEAN`] words: what the sum is multiplied with, and the unsigned bytes that stand for 0 in input
+/// and output.
+///
+/// # Panics
+///
+/// Where `out` is shorter.
+pub fn mean(factor: fixed::Multiplier, zeros: [i32; 2], out: &mut [i32]) {
+    out[..MEAN].fill(0);
+    out[..4].copy_from_slice(&[factor.factor, factor.exponent, zeros[0], zeros[1]]);
 }
 
 /// Packs what bytes stand for, [`AFFINE`] words: the distance between two neighbouring ones, and the unsigned byte that
