@@ -6,9 +6,9 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::layer::{Checked, Depthwise, FullyConnected, Pointwise, Stem};
-use mobilenet_kernels::layout::{Map, Order, Storage, Window, aligned};
+use mobilenet_kernels::layout::{ByteMap, Map, Order, Storage, Window, aligned};
 use mobilenet_kernels::network::{Line, floats, floats_mut};
-use mobilenet_kernels::{Isa, Kernels};
+use mobilenet_kernels::{Isa, Kernels, quantised};
 
 fn plane(height: usize, width: usize, channels: usize, offset: usize) -> Map {
     Map { height, width, channels, offset, order: Order::Plane }
@@ -35,17 +35,20 @@ fn bench<L: Copy>(
     group.finish();
 }
 
+/// Height, width, inputs, outputs.
+const POINTWISE: [[usize; 4]; 8] = [
+    [1, 14, 256, 32],
+    [8, 64, 8, 16],
+    [4, 112, 32, 64],
+    [2, 56, 128, 128],
+    [2, 28, 256, 256],
+    [14, 14, 512, 512],
+    [7, 7, 1024, 1024],
+    [4, 4, 256, 256],
+];
+
 fn pointwise(criterion: &mut Criterion) {
-    for (height, width, inputs, outputs) in [
-        (1, 14, 256, 32),
-        (8, 64, 8, 16),
-        (4, 112, 32, 64),
-        (2, 56, 128, 128),
-        (2, 28, 256, 256),
-        (14, 14, 512, 512),
-        (7, 7, 1024, 1024),
-        (4, 4, 256, 256),
-    ] {
+    for [height, width, inputs, outputs] in POINTWISE {
         let input = plane(height, width, inputs, 0);
         let output = plane(height, width, outputs, aligned(input.len()));
         let layer = Pointwise { input, output, weights: 0 }.checked();
@@ -55,16 +58,33 @@ fn pointwise(criterion: &mut Criterion) {
     }
 }
 
+/// The same of bytes.
+fn pointwise_of_bytes(criterion: &mut Criterion) {
+    for [height, width, inputs, outputs] in POINTWISE {
+        let input = ByteMap::plane([height, width, inputs], 0);
+        let output = ByteMap::plane([height, width, outputs], input.len().next_multiple_of(64));
+        let layer = quantised::layer::Pointwise { input, output, sums: None, weights: 0 }.checked();
+        let name = format!("{height}x{width} {inputs} to {outputs}");
+        let macs = height * width * inputs * outputs;
+        bench(criterion, ("pointwise of bytes", &name), macs, layer, |k, layer, w, a| {
+            k.bytes().pointwise(layer, w, a);
+        });
+    }
+}
+
+/// Height, width, channels, stride.
+const DEPTHWISE: [[usize; 4]; 7] = [
+    [8, 64, 8, 1],
+    [6, 112, 32, 1],
+    [9, 112, 64, 2],
+    [4, 56, 128, 1],
+    [14, 14, 512, 1],
+    [14, 14, 512, 2],
+    [7, 7, 1024, 1],
+];
+
 fn depthwise(criterion: &mut Criterion) {
-    for (height, width, channels, stride) in [
-        (8, 64, 8, 1),
-        (6, 112, 32, 1),
-        (9, 112, 64, 2),
-        (4, 56, 128, 1),
-        (14, 14, 512, 1),
-        (14, 14, 512, 2),
-        (7, 7, 1024, 1),
-    ] {
+    for [height, width, channels, stride] in DEPTHWISE {
         let input = plane(height, width, channels, 0);
         let (before, out) = (usize::from(stride == 1), |size: usize| size / stride);
         let output = plane(out(height), out(width), channels, aligned(input.len()));
@@ -73,6 +93,23 @@ fn depthwise(criterion: &mut Criterion) {
         let name = format!("{height}x{width} {channels} by {stride}");
         let macs = output.height * output.width * channels * 9;
         bench(criterion, ("depthwise", &name), macs, layer, |k, layer, w, a| k.depthwise(layer, w, a));
+    }
+}
+
+/// The same of bytes.
+fn depthwise_of_bytes(criterion: &mut Criterion) {
+    for [height, width, channels, stride] in DEPTHWISE {
+        let input = ByteMap::plane([height, width, channels], 0);
+        let (before, out) = (usize::from(stride == 1), |size: usize| size / stride);
+        let shape = [out(height), out(width), channels];
+        let output = ByteMap::plane(shape, input.len().next_multiple_of(64));
+        let window = Window { size: 3, stride, top: before, left: before };
+        let layer = quantised::layer::Depthwise { input, window, output, weights: 0 }.checked();
+        let name = format!("{height}x{width} {channels} by {stride}");
+        let macs = shape.iter().product::<usize>() * 9;
+        bench(criterion, ("depthwise of bytes", &name), macs, layer, |k, layer, w, a| {
+            k.bytes().depthwise(layer, w, a);
+        });
     }
 }
 
@@ -109,5 +146,5 @@ fn classifier(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(kernels, pointwise, depthwise, stem, classifier);
+criterion_group!(kernels, pointwise, pointwise_of_bytes, depthwise, depthwise_of_bytes, stem, classifier);
 criterion_main!(kernels);

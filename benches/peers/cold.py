@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import install
 import table
@@ -28,14 +27,14 @@ def cold(arguments, commands):
     """Prints a table a model."""
     os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])  # as do all processes started from here
     peers = {name: command for name, command in commands.items() if name != table.OURS}
-    mnetc = build_mnetc()
+    mnetc = install.mnetc(arguments.folder)
     for alpha, resolution in MODELS:
         stem = make(arguments.folder / "models", alpha, resolution, "iree" in commands)
         rows = {"compiled program": [compiled(mnetc, stem, arguments.folder), PHOTO]}
         if (alpha, resolution) == MODELS[0]:
             rows["mnetc run, with the model in it"] = [mnetc, "run", PHOTO]
         rows["Python and numpy alone"] = [sys.executable, "-c", "import numpy"]
-        rows |= {name: [*command, stem, "1"] for name, command in peers.items()}
+        rows |= {name: [*command, stem, "1", "f32"] for name, command in peers.items()}
         print(f"\n{alpha}-{resolution}\n\n{measure(rows, arguments.rounds)}")
 
 
@@ -68,13 +67,6 @@ def resident(command):
     with tempfile.NamedTemporaryFile("r") as file:
         output(["/usr/bin/time", "-f", "%M", "-o", file.name, *command])
         return int(file.read()) / 1024
-
-
-def build_mnetc():
-    """The command line, built from this tree."""
-    log("cargo build --release: mnetc")
-    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "mnetc"], cwd=REPOSITORY, check=True)
-    return Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "release/mnetc"
 
 
 def compiled(mnetc, stem, folder):

@@ -8,8 +8,15 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-PYTHON = ("onnxruntime", "openvino", "litert", "ncnn", "iree")
+PYTHON = {
+    "f32": ("onnxruntime", "openvino", "litert", "ncnn", "iree"),
+    "int8": ("openvino", "openvino-tflite", "litert", "onnxruntime"),
+    "bf16": ("openvino",),
+}
+"""By precision, those that have it."""
+
 RUST = ("tract", "rten", "candle", "burn")
+"""With f32."""
 
 
 def environment(folder):
@@ -50,6 +57,14 @@ def rust(folder, peers):
     """The executables of peers in Rust, by name; for this processor, since some choose instructions when built."""
     flags = os.environ.get("RUSTFLAGS", "") + " -C target-cpu=native"
     return build(folder, peers, {"RUSTFLAGS": flags.strip()})
+
+
+def mnetc(folder):
+    """The command line of this tree."""
+    log("cargo build --release: mnetc")
+    command = ["cargo", "build", "--release", "--quiet", "-p", "mnetc", "--target-dir", folder / "target"]
+    subprocess.run(command, cwd=HERE.parents[1], check=True)
+    return folder / "target/release/mnetc"
 
 
 def build(folder, names, environment):

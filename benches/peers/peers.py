@@ -1,4 +1,4 @@
-"""The peers that have a Python interface: for each, how to open a model and run it once.
+"""The peers that have a Python interface: for each precision and peer, how to open a model and run it once.
 
 Each function takes the common path of a model's files and a number of threads, and returns `run`, which computes the
 logits of the input once, and `logits`, which gives the last ones as an array. Inputs and models are in the layout that
@@ -6,16 +6,18 @@ the peer prefers; tensors are bound before, so that `run` is the computation and
 are imported where they are used: a process holds one peer only.
 """
 
+from functools import partial
+
 import numpy as np
 
 
-def onnxruntime(stem, threads):
+def onnxruntime(stem, threads, ending=".onnx"):
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    session = ort.InferenceSession(f"{stem}.onnx", options, ["CPUExecutionProvider"])
+    session = ort.InferenceSession(f"{stem}{ending}", options, ["CPUExecutionProvider"])
     binding = session.io_binding()
     image = ort.OrtValue.ortvalue_from_numpy(nchw(stem))
     binding.bind_ortvalue_input("input", image)
@@ -27,26 +29,52 @@ def onnxruntime(stem, threads):
     return run, lambda: binding.copy_outputs_to_cpu()[0]
 
 
-def openvino(stem, threads):
+def openvino(stem, threads, ending=".onnx", hint="f32"):
+    return openvino_run(f"{stem}{ending}", threads, nchw(stem), hint)
+
+
+def openvino_tflite(stem, threads):
+    from tflite import affine
+
+    path = f"{stem}.int8.tflite"
+    source, target = affine(path)
+    run, logits = openvino_run(path, threads, source.quantise(nhwc(stem)), "f32")
+    return run, lambda: target.numbers(logits())
+
+
+def openvino_run(path, threads, image, hint):
+    """The hint is for what is computed with floats: by default bf16, where the processor has it."""
     import openvino as ov
 
     settings = {
-        "INFERENCE_PRECISION_HINT": "f32",  # by default bf16, where the processor has it
+        "INFERENCE_PRECISION_HINT": hint,
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": "1",
     }
-    request = ov.Core().compile_model(f"{stem}.onnx", "CPU", settings).create_infer_request()
-    request.set_input_tensor(ov.Tensor(nchw(stem)))
+    request = ov.Core().compile_model(path, "CPU", settings).create_infer_request()
+    request.set_input_tensor(ov.Tensor(image))
     return request.infer, lambda: np.array(request.get_output_tensor(0).data)
 
 
+def litert_int8(stem, threads):
+    from tflite import affine
+
+    source, target = affine(f"{stem}.int8.tflite")
+    run, logits = litert_run(f"{stem}.int8.tflite", threads, source.quantise(nhwc(stem)))
+    return run, lambda: target.numbers(logits())
+
+
 def litert(stem, threads):
+    return litert_run(f"{stem}.tflite", threads, nhwc(stem))
+
+
+def litert_run(path, threads, image):
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(f"{stem}.tflite", num_threads=threads)  # with XNNPACK, by default
+    interpreter = Interpreter(path, num_threads=threads)  # with XNNPACK, by default
     interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], nhwc(stem))
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
     target = interpreter.get_output_details()[0]["index"]
     return interpreter.invoke, lambda: interpreter.get_tensor(target)
 
@@ -84,7 +112,16 @@ def iree(stem, threads):
     return run, lambda: np.asarray(last["logits"])
 
 
-PEERS = {"onnxruntime": onnxruntime, "openvino": openvino, "litert": litert, "ncnn": ncnn, "iree": iree}
+PEERS = {
+    "f32": {"onnxruntime": onnxruntime, "openvino": openvino, "litert": litert, "ncnn": ncnn, "iree": iree},
+    "int8": {
+        "openvino": partial(openvino, ending=".int8.onnx"),
+        "openvino-tflite": openvino_tflite,
+        "litert": litert_int8,
+        "onnxruntime": partial(onnxruntime, ending=".int8.onnx"),
+    },
+    "bf16": {"openvino": partial(openvino, hint="bf16")},
+}
 
 
 def nhwc(stem):

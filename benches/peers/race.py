@@ -16,10 +16,10 @@ class Failed(Exception):
 class Contestant:
     """A process with one model, which answers as worker.py says, there or in Rust."""
 
-    def __init__(self, command, stem, threads, pin):
+    def __init__(self, command, stem, threads, precision, pin):
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [*pin, *command, str(stem), str(threads)],
+            [*pin, *command, str(stem), str(threads), precision],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,

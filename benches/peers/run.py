@@ -3,6 +3,7 @@
 
     python run.py                 all models, the peers with a Python interface
     python run.py --quick         three models
+    python run.py --precision int8 --published   quantised models, also published ones; or bf16
     python run.py --cold          from process start to the first result
 
 Installs what it needs into one folder at the first run.
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import install
 
+REPOSITORY = install.HERE.parents[1]
 MODELS = [(alpha, resolution) for alpha in (1.0, 0.75, 0.5, 0.25) for resolution in (224, 192, 160, 128)]
 QUICK = [(1.0, 224), (0.5, 160), (0.25, 128)]
 
@@ -27,6 +29,8 @@ def main():
     if Path(sys.prefix) != python.parents[1]:
         os.execv(python, [str(python), *sys.argv])
 
+    if arguments.precision == "int8":
+        arguments.mnetc = install.mnetc(arguments.folder)
     if "iree" in arguments.peers and not install.iree(arguments.folder):
         install.log("IREE cannot be installed here; going on without it")
         arguments.peers.remove("iree")
@@ -51,19 +55,22 @@ def main():
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--models", type=models, metavar="LIST", help="such as 1.0-224,0.25-128 (default: all)")
-    parser.add_argument(
-        "--peers",
-        type=names,
-        default=list(install.PYTHON),
-        metavar="LIST",
-        help=f"of {', '.join(install.PYTHON + install.RUST)}; or all, or rust\n(default: {','.join(install.PYTHON)})",
-    )
+    parser.add_argument("--precision", choices=install.PYTHON, default="f32", help="(default: %(default)s)")
+    parser.add_argument("--peers", metavar="LIST", help=peers_help())
     parser.add_argument("--rounds", type=int, help="bursts of each (default: 30, with --quick 15)")
     parser.add_argument("--seconds", type=float, default=0.15, help="length of a burst (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="as many cores are used (default: %(default)s)")
     parser.add_argument("--cores", help="list for taskset (default: the last ones)")
     parser.add_argument("--quick", action="store_true", help="three models and fewer rounds")
     parser.add_argument("--cold", action="store_true", help="time from process start to the first result instead")
+    parser.add_argument(
+        "--published",
+        type=Path,
+        nargs="?",
+        const=REPOSITORY / "../shared/data/models",
+        metavar="FOLDER",
+        help="with int8: of these models also the published .tflite (default: ../shared/data/models)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="all numbers")
     parser.add_argument(
         "--folder",
@@ -72,10 +79,23 @@ def parse():
         help="for packages, executables and models (default: $MOBILENET_PEERS, or .cache beside this file)",
     )
     arguments = parser.parse_args()
+    try:
+        arguments.peers = names(arguments.peers, arguments.precision)
+        consistent(arguments)
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
     arguments.folder = Path(arguments.folder).resolve()
     arguments.models = arguments.models or (QUICK if arguments.quick else MODELS)
     arguments.rounds = arguments.rounds or (15 if arguments.quick else 30)
     return arguments
+
+
+def consistent(arguments):
+    """Complains about what does not go with the precision."""
+    if arguments.precision != "f32" and arguments.cold:
+        raise argparse.ArgumentTypeError("--cold is for f32")
+    if arguments.precision != "int8" and arguments.published:
+        raise argparse.ArgumentTypeError("the published models are those of --precision int8")
 
 
 def models(text):
@@ -84,9 +104,17 @@ def models(text):
     return [chosen(known, name) for name in text.split(",")]
 
 
-def names(text):
-    """Names of peers."""
-    groups = {"all": install.PYTHON + install.RUST, "rust": install.RUST}
+def peers_help():
+    lines = [f"{precision}: {','.join(peers)}" for precision, peers in install.PYTHON.items()]
+    more = f"for f32 also {','.join(install.RUST)}; or rust, or all"
+    return "\n".join(["those with a Python interface if not said:", *lines, more])
+
+
+def names(text, precision):
+    """Names of peers that have a precision."""
+    groups = {None: install.PYTHON[precision], "all": install.PYTHON[precision]}
+    if precision == "f32":
+        groups |= {"all": groups["all"] + install.RUST, "rust": install.RUST}
     known = {name: name for name in groups["all"]}
     return list(groups[text]) if text in groups else [chosen(known, name) for name in text.split(",")]
 

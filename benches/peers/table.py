@@ -14,10 +14,10 @@ def ratios(times):
     return shares
 
 
-def of_times(results):
+def of_times(results, precision):
     """A row a model: median and, in brackets, minimum of each; the shares likewise."""
     names = list(dict.fromkeys(name for result in results for name in result["times"]))
-    rows = [["alpha-resolution", *names, "best peer", "ours / best peer"]]
+    rows = [[f"alpha-resolution, {precision}", *names, "best peer", "ours / best peer"]]
     for result in results:
         times, shares = result["times"], result["ratios"]
         cells = [cell(times[name]) if name in times else "" for name in names]
@@ -31,9 +31,22 @@ def of_differences(results):
     rows = [["peer", "largest difference of a logit", "in"]]
     for name in dict.fromkeys(name for result in results for name in result["differences"]):
         found = [result for result in results if name in result["differences"]]
-        worst = max(found, key=lambda result: result["differences"][name])
-        rows.append([name, f"{worst['differences'][name]:.1e}", worst["model"]])
+        worst = max(found, key=lambda result: result["differences"][name]["error"])
+        rows.append([name, f"{worst['differences'][name]['error']:.1e}", worst["model"]])
     return markdown(rows)
+
+
+def of_errors(results):
+    """A row a contestant: how far its logits are from ours in f32, and LiteRT's from ours, at worst over all models."""
+    rows = [["logits", "least correlation with ours in f32", "in", "largest error", "in"]]
+    for name in dict.fromkeys(name for result in results for name in result["differences"]):
+        found = {result["model"]: result["differences"][name] for result in results if name in result["differences"]}
+        least = min(found, key=lambda model: found[model]["correlation"])
+        most = max(found, key=lambda model: found[model]["error"])
+        rows.append([name, f"{found[least]['correlation']:.4f}", least, f"{found[most]['error']:.2f}", most])
+    steps = [result["steps"] for result in results if result.get("steps") is not None]
+    note = f"\n\nLiteRT, given the same file: {max(steps)} steps of a logit from ours at most." if steps else ""
+    return markdown(rows) + note
 
 
 def cell(times):

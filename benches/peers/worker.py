@@ -1,6 +1,6 @@
 """A process that holds one model in one peer, and runs it when it is told to.
 
-    python worker.py PEER STEM THREADS
+    python worker.py PEER STEM THREADS PRECISION
 
 Prints one line of JSON: the logits, and how long it took to open the model and to run it first. Then, for every number
 of seconds read from standard input, a line with what a burst of runs took. The peers in Rust (rust/common) do the same.
@@ -16,12 +16,12 @@ from peers import PEERS
 
 
 def main():
-    peer, stem, threads = sys.argv[1:]
+    peer, stem, threads, precision = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the libraries print must not get between the answers
 
     start = time.perf_counter()
-    run, logits = PEERS[peer](stem, int(threads))
+    run, logits = PEERS[precision][peer](stem, int(threads))
     opened = time.perf_counter()
     run()
     first = time.perf_counter()

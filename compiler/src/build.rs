@@ -59,6 +59,10 @@ pub enum Argument {
     Weights,
     /// The file of class names.
     Labels,
+    /// The numbers to compute with.
+    Precision,
+    /// What the classifier's weights are stored as.
+    Classifier,
 }
 
 /// Complaints, and the argument that they are about.
@@ -171,8 +175,6 @@ impl Build {
             alpha: self.alpha,
             rho: self.rho.as_deref(),
             classes: self.classes,
-            precision: self.precision,
-            classifier: self.classifier,
             ..Request::default()
         };
         // What is wrong without weights is not their fault.
@@ -182,7 +184,25 @@ impl Build {
         let weights = self.weights.as_deref().map(|file| self.weights_of(file, found)).transpose();
         let weights = blame(Argument::Weights, weights)?;
         let blamed = if weights.is_some() { Argument::Weights } else { Argument::Model };
-        let compiled = blame(blamed, compile(&Request { weights: weights.as_ref(), ..request }))?;
+        let request = Request {
+            weights: weights.as_ref(),
+            precision: self.precision,
+            classifier: self.classifier,
+            ..request
+        };
+        let compiled = compile(&request).map_err(|report| {
+            // Of the numbers that are asked for it is the fault, if there is none without them.
+            let others = [
+                (self.classifier.is_some(), Argument::Classifier, Request { classifier: None, ..request }),
+                (
+                    self.precision.is_some(),
+                    Argument::Precision,
+                    Request { precision: Some(Precision::F32), ..request },
+                ),
+            ];
+            let guilty = others.iter().find(|(asked, _, other)| *asked && compile(other).is_ok());
+            Fault { argument: guilty.map_or(blamed, |(_, argument, _)| *argument), report }
+        })?;
         let labels = match &self.labels {
             None => compiled.labels.clone(),
             Some(file) => blame(Argument::Labels, self.labels_of(&compiled, file, found))?,

@@ -8,15 +8,19 @@ use mobilenet_kernels::layout::Storage;
 use crate::bind;
 use crate::cost::{self, Cost};
 use crate::error::{Complaint, Report, Result};
+use crate::files::read_file;
 use crate::ir::Graph;
 use crate::lower::lower;
 use crate::names::{self, Model};
-use crate::pack::{self, Extras, Tensors};
+use crate::pack::{self, Extras, Source, Tensors};
 use crate::passes;
-use crate::plan::{Options, Plan};
+use crate::plan::{Bytes, Numbers, Options, Plan};
 use crate::quantised::Quantised;
-use crate::settings::{Precision, Settings, Trained, Wish};
+use crate::settings::{Precision, Settings, Stored, Trained, Wish};
 use crate::weights::Weights;
+
+/// Bytes of a file of class names.
+const MOST_LABELS: u64 = 16 << 20;
 
 /// What is asked for; it comes before what name, spec and weights say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +35,7 @@ pub struct Request<'r> {
     pub classes: Option<usize>,
     /// Weights.
     pub weights: Option<&'r Weights>,
-    /// The numbers to compute with.
+    /// The numbers to compute with; those of the weights if not said.
     pub precision: Option<Precision>,
     /// What the classifier's weights are stored as; if not said, what goes with the precision.
     pub classifier: Option<Storage>,
@@ -52,8 +56,6 @@ pub struct Compiled {
     pub graph: Graph,
     /// The numbers that its plan computes with.
     pub precision: Precision,
-    /// How it was planned.
-    pub options: Options,
     /// Its plan.
     pub plan: Plan,
     /// Its cost.
@@ -80,25 +82,48 @@ pub fn compile(request: &Request<'_>) -> Result<Compiled> {
     let mut graph = raw.clone();
     passes::remove_softmax(&mut graph);
     passes::run(&mut graph, None, |_, _, _| ())?;
-    let precision = request.precision.unwrap_or_default();
-    let options = options(precision, request.classifier);
-    let plan = Plan::new(&graph, options)?;
-    within_budget(&model, &plan)?;
     let bind = |weights| bind::bind(&graph, weights).map_err(|report| explained(report, &model, weights));
     let tensors = request.weights.map(bind).transpose()?;
     let quantised = request.weights.and_then(|weights| Quantised::bind(&graph, weights));
+    let own = request.weights.map_or(Precision::F32, Weights::precision);
+    let precision = request.precision.unwrap_or(own);
+    let numbers = numbers(precision, request.classifier, quantised.as_ref())?;
+    let plan = Plan::new(&graph, Options { numbers, ..Options::default() })?;
+    within_budget(&model, &plan)?;
     let labels = request.weights.and_then(|weights| weights.labels.clone()).unwrap_or_default();
     let cost = cost::total(&graph);
-    Ok(Compiled { model, settings, raw, graph, precision, options, plan, cost, tensors, quantised, labels })
+    Ok(Compiled { model, settings, raw, graph, precision, plan, cost, tensors, quantised, labels })
 }
 
-/// How a network of a precision is planned. An f16 is as short as a bf16, and has three more bits.
-fn options(precision: Precision, classifier: Option<Storage>) -> Options {
-    let (pointwise, own) = match precision {
-        Precision::F32 => (Storage::F32, Storage::F32),
-        Precision::Bf16 => (Storage::Bf16, Storage::F16),
-    };
-    Options { pointwise, classifier: classifier.unwrap_or(own), ..Options::default() }
+/// What a network of a precision computes with.
+fn numbers(
+    precision: Precision,
+    classifier: Option<Storage>,
+    quantised: Option<&Result<Quantised>>,
+) -> Result<Numbers> {
+    match (precision.stored(), classifier) {
+        (Some(stored), None) => Ok(Numbers::Floats(stored)),
+        (Some(stored), Some(classifier)) => Ok(Numbers::Floats(Stored { classifier, ..stored })),
+        (None, None) => Ok(Numbers::Bytes(Bytes::from(integers(quantised)?))),
+        (None, Some(_)) => {
+            let what = format!("at precision {precision} the classifier's weights are bytes");
+            Err(Complaint::new(what).help("say nothing of the classifier").into())
+        }
+    }
+}
+
+/// The integers of a network that is to compute with them.
+fn integers(quantised: Option<&Result<Quantised>>) -> Result<&Quantised> {
+    match quantised {
+        Some(Ok(quantised)) => Ok(quantised),
+        Some(Err(faults)) => {
+            let mut report = faults.clone();
+            let help = "`f32` widens the weights to floats";
+            report.push(Complaint::new("so it cannot be run at precision int8").help(help));
+            Err(report)
+        }
+        None => Err(Complaint::new("int8 takes the weights of a quantised .tflite; these are floats").into()),
+    }
 }
 
 /// The model that is asked for, and the classes that its weights have.
@@ -182,14 +207,57 @@ fn within_budget(model: &Model, plan: &Plan) -> Result<()> {
 }
 
 impl Compiled {
+    /// The parameters that its plan takes.
+    ///
+    /// # Errors
+    ///
+    /// Where no weights were given.
+    pub fn source(&self) -> Result<Source<'_>> {
+        match self.plan.numbers {
+            Numbers::Floats(_) => {
+                let none = || Complaint::new("there are no weights to pack").into();
+                self.tensors.as_ref().map(Source::Floats).ok_or_else(none)
+            }
+            Numbers::Bytes(_) => self.integers().map(Source::Bytes),
+        }
+    }
+
+    /// What its plan was made with.
+    pub fn options(&self) -> Options {
+        Options { numbers: self.plan.numbers, ..Options::default() }
+    }
+
+    /// Its integer parameters.
+    ///
+    /// # Errors
+    ///
+    /// Where the weights have none, or such as cannot be used.
+    pub fn integers(&self) -> Result<&Quantised> {
+        integers(self.quantised.as_ref())
+    }
+
+    /// The same network with these integer parameters, planned for them.
+    ///
+    /// # Errors
+    ///
+    /// Where a layer is one that no 8-bit kernel computes.
+    pub fn with_integers(self, quantised: Quantised) -> Result<Compiled> {
+        let numbers = Numbers::Bytes(Bytes::from(&quantised));
+        let plan = Plan::new(&self.graph, Options { numbers, ..Options::default() })?;
+        Ok(Compiled { plan, precision: Precision::Int8, quantised: Some(Ok(quantised)), ..self })
+    }
+
     /// The packed file: header, weights, labels.
     ///
     /// # Errors
     ///
     /// Where no weights were given.
     pub fn blob(&self, labels: &[String]) -> Result<Vec<u8>> {
-        let tensors = self.tensors.as_ref().ok_or_else(|| Complaint::new("there are no weights to pack"))?;
-        pack::blob(&self.plan, tensors, &Extras { preprocess: self.settings.family.preprocess, labels })
+        pack::blob(
+            &self.plan,
+            self.source()?,
+            &Extras { preprocess: self.settings.family.preprocess, labels },
+        )
     }
 
     /// Class names from a file, if one is given, or those that the weights have.
@@ -207,8 +275,8 @@ impl Compiled {
     ///
     /// Where the file cannot be read, or has another number of names than the model has classes.
     pub fn read_labels(&self, file: &Path) -> Result<Vec<String>> {
-        let text = std::fs::read_to_string(file);
-        let text = text.map_err(|error| Complaint::new(format!("{}: {error}", file.display())))?;
+        let text = String::from_utf8(read_file(file, MOST_LABELS)?)
+            .map_err(|_| Complaint::new(format!("{}: not a text file", file.display())))?;
         let mut labels: Vec<String> = text.lines().map(|line| line.trim().to_string()).collect();
         let classes = self.plan.classes;
         if labels.len() == classes + 1 && labels[0] == "background" {

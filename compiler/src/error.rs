@@ -111,6 +111,7 @@ impl fmt::Display for Complaint {
             Some(Place { file, line, column, text }) => {
                 let margin = line.to_string().len();
                 writeln!(f, "{file}:{line}:{column}: {}", self.message)?;
+                let (text, column) = excerpt(text, *column);
                 writeln!(f, "{line} | {}", text.replace('\t', " "))?;
                 write!(f, "{:margin$} | {:>column$}", "", "^")?;
             }
@@ -120,6 +121,16 @@ impl fmt::Display for Complaint {
             None => Ok(()),
         }
     }
+}
+
+/// What is shown of a line, and the column in it: lines that no screen is wide enough for are cut around the place.
+fn excerpt(text: &str, column: usize) -> (String, usize) {
+    const WIDEST: usize = 160;
+    if text.len() <= WIDEST {
+        return (text.to_string(), column);
+    }
+    let first = column.saturating_sub(WIDEST / 2);
+    (text.chars().skip(first).take(WIDEST).collect(), column - first)
 }
 
 impl fmt::Display for Report {
@@ -142,3 +153,18 @@ impl fmt::Debug for Report {
 }
 
 impl std::error::Error for Report {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_around_the_place() {
+        let text = format!("{}here{}", "-".repeat(500), "-".repeat(500));
+        let place = Place { file: "a.yaml".into(), line: 1, column: 501, text };
+        let shown = Complaint::new("no").at(place).to_string();
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!((lines[0], lines[1].len()), ("a.yaml:1:501: no", 4 + 160));
+        assert_eq!(&lines[1][lines[2].find('^').unwrap()..][..4], "here");
+    }
+}

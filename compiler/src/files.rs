@@ -1,9 +1,36 @@
-//! Writing files.
+//! Reading and writing files.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use crate::error::{Complaint, Result};
+
+/// Reads a file of at most so many bytes. A device without end, or a file that somebody has blown up, is not read into memory.
+///
+/// # Errors
+///
+/// Where it cannot be read, or is larger.
+pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let failed = |error: std::io::Error| Complaint::new(format!("{}: {error}", path.display()));
+    let file = File::open(path).map_err(failed)?;
+    let mut bytes =
+        Vec::with_capacity(file.metadata().map_or(0, |metadata| metadata.len().min(most)) as usize);
+    file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > most {
+        let what = format!("{}: larger than {}, the most that is read", path.display(), amount(most));
+        return Err(Complaint::new(what).into());
+    }
+    Ok(bytes)
+}
+
+/// `64 KiB`, `16 MiB`.
+fn amount(bytes: u64) -> String {
+    match bytes >> 20 {
+        0 => format!("{} KiB", bytes >> 10),
+        mebibytes => format!("{mebibytes} MiB"),
+    }
+}
 
 /// Writes a file beside its place and renames it, so that it is never seen half-written.
 ///
@@ -49,6 +76,19 @@ fn readable(_: &std::fs::File) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_is_read_than_is_allowed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        std::fs::write(&path, [7; 2048]).unwrap();
+        assert_eq!(read_file(&path, 2048).unwrap(), [7; 2048]);
+        let message = read_file(&path, 1024).unwrap_err().to_string();
+        assert!(message.ends_with("a.txt: larger than 1 KiB, the most that is read"), "{message}");
+        assert!(read_file(&folder.path().join("missing"), 1).is_err());
+        #[cfg(unix)]
+        assert!(read_file(Path::new("/dev/zero"), 1 << 20).is_err());
+    }
 
     #[test]
     fn a_file_is_replaced_whole_or_not_at_all() {

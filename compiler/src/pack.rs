@@ -1,4 +1,7 @@
-//! Packing: the weights of a plan, folded in f64 and laid out as kernels read them, as one blob with a header.
+//! Packing: the weights of a plan, folded in f64 and laid out as kernels read them, as one blob with a header; those of a plan
+//! of bytes with their zero points folded, and with the epilogues that have been shown to be exact.
+
+mod bytes;
 
 use std::collections::HashMap;
 
@@ -12,6 +15,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::error::{Complaint, Result};
 use crate::ir::{BatchNorm, Params};
 use crate::plan::{Content, Plan};
+use crate::quantised::Quantised;
 use crate::weights;
 
 /// What a layer computes with.
@@ -34,6 +38,27 @@ impl From<&weights::Layer> for Parameters {
 
 /// Parameters by the names that the graph gives its layers.
 pub type Tensors = HashMap<String, Parameters>;
+
+/// Parameters to pack: floats, or those of a network of bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'s> {
+    /// Floats.
+    Floats(&'s Tensors),
+    /// Bytes.
+    Bytes(&'s Quantised),
+}
+
+impl<'s> From<&'s Tensors> for Source<'s> {
+    fn from(tensors: &'s Tensors) -> Self {
+        Source::Floats(tensors)
+    }
+}
+
+impl<'s> From<&'s Quantised> for Source<'s> {
+    fn from(quantised: &'s Quantised) -> Self {
+        Source::Bytes(quantised)
+    }
+}
 
 /// What a blob carries besides weights.
 #[derive(Clone, Debug)]
@@ -95,31 +120,24 @@ fn channels(layer: &Parameters) -> usize {
     layer.kernel.shape.last().copied().unwrap_or(0)
 }
 
-/// The packed weights of a plan, without header.
+/// The packed weights of a plan, without header, in words: the bits of floats, or four bytes.
 ///
 /// # Errors
 ///
-/// Where a layer is missing. Shapes have been compared when the weights were bound.
-pub fn payload(plan: &Plan, tensors: &Tensors) -> Result<Vec<f32>> {
-    let mut payload = vec![0.0; plan.weights];
+/// Where a layer is missing, or the plan is not one of such numbers. Shapes have been compared when the weights were bound.
+pub fn payload<'s>(plan: &Plan, source: impl Into<Source<'s>>) -> Result<Vec<i32>> {
+    let source = source.into();
+    let mut payload = vec![0; plan.weights];
     for section in &plan.sections {
         let out = &mut payload[section.offset..section.offset + section.len];
-        match &section.content {
-            Content::Panels { params, activation, inputs, outputs, storage } => {
-                let Folded { kernel, bias } = folded(params, tensors)?;
-                fits(&kernel, *storage, &params.layer)?;
-                pack::product(*storage, &kernel, &bias, activation.bounds(), *inputs, *outputs, out);
+        match (&section.content, source) {
+            (Content::Bytes(content), Source::Bytes(quantised)) => bytes::pack(content, quantised, out)?,
+            (content, Source::Floats(tensors)) => {
+                let mut values = vec![0.0; out.len()];
+                floats(content, tensors, &mut values)?;
+                out.iter_mut().zip(values).for_each(|(word, value)| *word = value.to_bits().cast_signed());
             }
-            Content::Depthwise { params, activation, channels, taps } => {
-                let Folded { kernel, bias } = folded(params, tensors)?;
-                pack::depthwise(&kernel, &bias, activation.bounds(), *channels, *taps, out);
-            }
-            Content::BatchNorm { batchnorm, .. } => {
-                let (scale, shift) = scale_and_shift(batchnorm, tensors)?;
-                let narrow = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect::<Vec<_>>();
-                pack::batchnorm(&narrow(scale), &narrow(shift), out);
-            }
-            Content::Bounds(activation) => out[..2].copy_from_slice(&activation.bounds()),
+            (_, Source::Bytes(_)) => return Err(Complaint::new("a plan of floats takes floats").into()),
         }
     }
     Ok(payload)
@@ -135,17 +153,41 @@ fn fits(kernel: &[f32], storage: Storage, layer: &str) -> Result<()> {
     Ok(())
 }
 
+/// Packs a section of floats.
+fn floats(content: &Content, tensors: &Tensors, out: &mut [f32]) -> Result<()> {
+    match content {
+        Content::Panels { params, activation, inputs, outputs, storage } => {
+            let Folded { kernel, bias } = folded(params, tensors)?;
+            fits(&kernel, *storage, &params.layer)?;
+            pack::product(*storage, &kernel, &bias, activation.bounds(), *inputs, *outputs, out);
+        }
+        Content::Depthwise { params, activation, channels, taps } => {
+            let Folded { kernel, bias } = folded(params, tensors)?;
+            pack::depthwise(&kernel, &bias, activation.bounds(), *channels, *taps, out);
+        }
+        Content::BatchNorm { batchnorm, .. } => {
+            let (scale, shift) = scale_and_shift(batchnorm, tensors)?;
+            let narrow = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect::<Vec<_>>();
+            pack::batchnorm(&narrow(scale), &narrow(shift), out);
+        }
+        Content::Bounds(activation) => out[..2].copy_from_slice(&activation.bounds()),
+        Content::Bytes(_) => return Err(Complaint::new("a plan of bytes takes bytes").into()),
+    }
+    Ok(())
+}
+
 /// A packed file: header, weights, labels.
 ///
 /// # Errors
 ///
 /// As [`payload`].
-pub fn blob(plan: &Plan, tensors: &Tensors, extras: &Extras<'_>) -> Result<Vec<u8>> {
-    let payload = payload(plan, tensors)?;
+pub fn blob<'s>(plan: &Plan, source: impl Into<Source<'s>>, extras: &Extras<'_>) -> Result<Vec<u8>> {
+    let source = source.into();
+    let payload = payload(plan, source)?;
     let labels = extras.labels.join("\n");
     let mut blob = vec![0; header::LEN];
-    blob.reserve_exact(payload.len() * size_of::<f32>() + labels.len());
-    blob.extend(payload.iter().flat_map(|value| value.to_le_bytes()));
+    blob.reserve_exact(payload.len() * size_of::<i32>() + labels.len());
+    blob.extend(payload.iter().flat_map(|word| word.to_le_bytes()));
     let payload = blob.len() - header::LEN;
     blob.extend_from_slice(labels.as_bytes());
     let mut hash = Xxh3::new();

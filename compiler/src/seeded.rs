@@ -5,7 +5,11 @@
 //! through the graph, as if its values were independent, and each layer is normalised by what they say that it sums up. No
 //! network is run for it: the cost is one look at each parameter.
 
+mod integers;
+
 use std::collections::HashMap;
+
+pub use integers::quantised;
 
 use crate::bind;
 use crate::family::Activation;

@@ -11,59 +11,37 @@ use crate::family::{Activation, Family, Rounding};
 use crate::nearest::suggestion;
 use crate::spec::{At, LayerOp, Located, MAX_CHANNELS, MAX_RESOLUTION, Spec, Statements};
 
-/// Everything that turns a spec into one network.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// Width multiplier.
-    pub alpha: f64,
-    /// Pixels along a side of the input.
-    pub resolution: usize,
-    /// Length of the output.
-    pub classes: usize,
-    /// Activation, epsilon, padding, rounding and preprocessing.
-    pub family: Family,
-    /// The family of the weights, where they are known: a layer must not say otherwise.
-    pub trained: Option<Family>,
-}
-
 /// The numbers that a network computes with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Precision {
     /// 32-bit floats; 8-bit weights are widened.
-    #[default]
     F32,
-    /// Products of pointwise layers of bf16s, summed up in 32 bits; all else as in [`F32`](Self::F32). Half the weights'
-    /// memory.
+    /// Floats, but that the pointwise layers of blocks multiply bf16s, and sum up in 32 bits: half the weights' memory.
     Bf16,
+    /// The bytes of a quantised file, computed exactly as TensorFlow Lite's reference kernels do.
+    Int8,
 }
 
 impl Precision {
     /// All there are.
-    pub const ALL: [Precision; 2] = [Precision::F32, Precision::Bf16];
+    pub const ALL: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
 
     /// As it is written.
     pub const fn name(self) -> &'static str {
         match self {
             Precision::F32 => "f32",
             Precision::Bf16 => "bf16",
+            Precision::Int8 => "int8",
         }
     }
-}
 
-/// What a classifier's weights are stored as: `f32`, or `f16`, which takes half the memory.
-///
-/// # Errors
-///
-/// Another word.
-pub fn classifier(text: &str) -> Result<Storage> {
-    match text {
-        "f32" => Ok(Storage::F32),
-        "f16" => Ok(Storage::F16),
-        _ => {
-            let help = suggestion(text, &["f32", "f16"]);
-            Err(Complaint::new(format!("a classifier's weights cannot be stored as `{text}`"))
-                .help(help)
-                .into())
+    /// What the weights are stored as, if they are floats. A classifier has no need of bf16s, because it multiplies `f32`s:
+    /// an f16 is as short, and has three more bits.
+    pub const fn stored(self) -> Option<Stored> {
+        match self {
+            Precision::F32 => Some(Stored { blocks: Storage::F32, classifier: Storage::F32 }),
+            Precision::Bf16 => Some(Stored { blocks: Storage::Bf16, classifier: Storage::F16 }),
+            Precision::Int8 => None,
         }
     }
 }
@@ -85,6 +63,47 @@ impl FromStr for Precision {
             Complaint::new(format!("there is no precision `{text}`")).help(help).into()
         })
     }
+}
+
+/// What the weights of floats are stored as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Stored {
+    /// The pointwise weights of blocks: `f32`s or bf16s.
+    pub blocks: Storage,
+    /// The classifier's: `f32`s or f16s.
+    pub classifier: Storage,
+}
+
+/// What a classifier's weights are stored as: `f32`, or `f16`, which takes half the memory.
+///
+/// # Errors
+///
+/// Another word.
+pub fn classifier(text: &str) -> Result<Storage> {
+    match text {
+        "f32" => Ok(Storage::F32),
+        "f16" => Ok(Storage::F16),
+        _ => {
+            let help = suggestion(text, &["f32", "f16"]);
+            let what = format!("a classifier's weights cannot be stored as `{text}`");
+            Err(Complaint::new(what).help(help).into())
+        }
+    }
+}
+
+/// Everything that turns a spec into one network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Width multiplier.
+    pub alpha: f64,
+    /// Pixels along a side of the input.
+    pub resolution: usize,
+    /// Length of the output.
+    pub classes: usize,
+    /// Activation, epsilon, padding, rounding and preprocessing.
+    pub family: Family,
+    /// The family of the weights, where they are known: a layer must not say otherwise.
+    pub trained: Option<Family>,
 }
 
 /// What the user asks for; it comes before what the spec says.

@@ -1,12 +1,18 @@
-//! Plans against the reference: blocks in place, streamed heads, arenas of overlapping regions.
+//! Plans against the reference: blocks in place, streamed heads, arenas of overlapping regions; of floats, and of bytes, which
+//! are the same to the last one.
+
+use std::num::NonZeroUsize;
 
 use mobilenet_compiler::family::Activation;
-use mobilenet_compiler::interpret::{Interpreter, Reference};
+use mobilenet_compiler::interpret::{Interpreter, QuantisedReference, Reference};
 use mobilenet_compiler::ir::{Conv, Graph, Node, Op, Pad, Params, Shape};
 use mobilenet_compiler::pack::payload;
-use mobilenet_compiler::plan::{Options, Plan};
+use mobilenet_compiler::plan::{Bytes, Numbers, Options, Plan};
+use mobilenet_compiler::quantised::Quantised;
 use mobilenet_compiler::seeded;
-use mobilenet_kernels::image::Image;
+use mobilenet_compiler::settings::{Precision, Stored};
+use mobilenet_compiler::weights::Integers;
+use mobilenet_kernels::image::{Image, Normalise};
 use mobilenet_kernels::layout::Storage;
 use mobilenet_kernels::{Isa, Kernels};
 
@@ -114,6 +120,124 @@ fn check(what: &str, builder: &Builder) {
     }
 }
 
+/// Bytes of both types against the reference.
+fn check_bytes(what: &str, builder: &Builder) {
+    let Builder { graph } = builder;
+    for integers in [Integers::U8, Integers::I8] {
+        let quantised = seeded::quantised(graph, 5, integers).unwrap();
+        check_quantised(&format!("{what}, {}", integers.name()), graph, &quantised);
+    }
+}
+
+fn check_quantised(what: &str, graph: &Graph, quantised: &Quantised) {
+    let input = graph.input().map(|id| graph.node(id).shape).unwrap();
+    let reference = QuantisedReference::new(graph, quantised);
+    let [image, other] = [3, 4].map(|seed| quantised.pixels(&seeded::image(input, seed)));
+    let expected = reference.run(&image).unwrap();
+    let output = quantised.probabilities(&expected);
+    assert_ne!(expected, reference.run(&other).unwrap(), "{what}: the input does not move the output");
+    let none = Normalise { scale: [0.0; 4], offset: [0.0; 4] };
+    for stream in [true, false] {
+        let plan =
+            Plan::new(graph, Options { stream, numbers: Numbers::Bytes(Bytes::from(quantised)) }).unwrap();
+        for isa in Isa::available() {
+            let kernels = Kernels::new(isa).unwrap();
+            let mut interpreter = Interpreter::new(plan.clone(), quantised, kernels).unwrap();
+            for threads in [1, 2] {
+                interpreter = interpreter.with_threads(NonZeroUsize::new(threads).unwrap());
+                // The other first: nothing of one run may be left in the way of the next.
+                interpreter.run_bytes(Image::Pixels(&other, &none)).unwrap();
+                let found = interpreter.run_bytes(Image::Pixels(&image, &none)).unwrap();
+                let how = format!("{what}, {isa}, {threads} threads, streamed {stream}");
+                assert_eq!(found[0], expected, "{how}");
+                assert_eq!(found[1], output, "{how}");
+            }
+            let numbers: Vec<f32> = expected.iter().map(|&byte| quantised.scores.number(byte)).collect();
+            let tensor = seeded::image(input, 3);
+            let found = interpreter.run(Image::Tensor(&tensor)).unwrap();
+            assert_eq!(found, numbers, "{what}, {isa}, as numbers");
+        }
+    }
+}
+
+#[test]
+fn bytes_of_odd_sizes() {
+    let networks = [
+        ("small", Builder::new(32, 32, 3).full(8, 2).separable(16, 1).separable(32, 2).classes(10)),
+        (
+            "odd",
+            Builder::new(67, 45, 1).full(11, 2).separable(19, 1).separable(40, 2).separable(40, 1).classes(3),
+        ),
+        (
+            "wide",
+            Builder::new(20, 70, 3).full(24, 1).separable(24, 1).separable(48, 2).separable(50, 1).classes(7),
+        ),
+        ("one", Builder::new(40, 40, 3).full(16, 2).classes(2)),
+        (
+            "deep",
+            Builder::new(80, 80, 3)
+                .full(16, 2)
+                .separable(16, 1)
+                .separable(16, 1)
+                .separable(32, 2)
+                .separable(32, 1)
+                .separable(32, 1)
+                .separable(64, 2)
+                .classes(1001),
+        ),
+    ];
+    for (what, builder) in &networks {
+        check_bytes(what, builder);
+    }
+}
+
+#[test]
+fn mobilenets_of_bytes() {
+    for (resolution, alpha, classes) in [(96, 0.25, 1001), (64, 0.35, 2)] {
+        check_bytes(&format!("{alpha} {resolution}"), &mobilenet(resolution, alpha, classes));
+    }
+}
+
+#[test]
+fn bytes_with_other_zero_points() {
+    let builder = Builder::new(33, 40, 3).full(12, 2).separable(24, 1).separable(40, 2).classes(17);
+    for (kernel_zero, least) in [(90, 20), (128, 0), (170, 0), (110, 60)] {
+        let mut quantised = seeded::quantised(&builder.graph, 6, Integers::U8).unwrap();
+        for layer in quantised.layers.values_mut() {
+            let moved = |w: i16| (i32::from(w) + kernel_zero - layer.kernel_zero).clamp(0, 255) as i16;
+            layer.kernel.data.iter_mut().for_each(|w| *w = moved(*w));
+            layer.kernel_zero = kernel_zero;
+            layer.clamp[0] = layer.clamp[0].max(least.min(layer.clamp[1] - 50));
+        }
+        check_quantised(&format!("zero {kernel_zero}, from {least}"), &builder.graph, &quantised);
+    }
+}
+
+#[test]
+fn what_no_kernel_of_bytes_computes_is_named() {
+    let full = Builder::new(48, 48, 3).full(16, 2).full(16, 1).classes(5).graph;
+    let numbers = Numbers::Bytes(Bytes { integers: Integers::I8, softmax: true, mean: false });
+    let found = Plan::new(&full, Options { numbers, ..Options::default() }).unwrap_err().to_string();
+    assert!(
+        found.contains("no 8-bit kernel computes `conv2`, a full convolution of a feature map"),
+        "{found}"
+    );
+    assert!(found.contains("f32"), "{found}");
+}
+
+#[test]
+fn arenas_of_bytes_are_small() {
+    // KiB, from below: those of floats take four times as much.
+    for (resolution, alpha, most) in [(224, 1.0, 365), (192, 0.75, 220), (160, 0.5, 110), (128, 0.25, 42)] {
+        let numbers = Numbers::Bytes(Bytes { integers: Integers::I8, softmax: true, mean: false });
+        let options = Options { numbers, ..Options::default() };
+        let plan = Plan::new(&mobilenet(resolution, alpha, 1000).graph, options).unwrap();
+        let kib = plan.arena_bytes() / 1024;
+        assert!(kib <= most, "{alpha} {resolution}: {kib} KiB");
+        assert!(kib >= most * 8 / 10, "{alpha} {resolution}: {kib} KiB, lower the bound");
+    }
+}
+
 #[test]
 fn networks_of_odd_sizes() {
     check("small", &Builder::new(32, 32, 3).full(8, 2).separable(16, 1).separable(32, 2).classes(10));
@@ -143,9 +267,10 @@ fn mobilenets() {
 fn check_narrow(what: &str, Builder { graph }: &Builder) {
     let tensors = &seeded::tensors(graph, 9);
     let image = seeded::image(graph.input().map(|id| graph.node(id).shape).unwrap(), 3);
-    let options = Options { pointwise: Storage::Bf16, classifier: Storage::F16, ..Options::default() };
+    let stored = Precision::Bf16.stored().unwrap();
+    let options = Options { numbers: Numbers::Floats(stored), ..Options::default() };
     let exact = Reference::new(graph, tensors).run(&image).unwrap();
-    let expected = Reference::new(graph, tensors).rounded(options).run(&image).unwrap();
+    let expected = Reference::new(graph, tensors).rounded(stored).run(&image).unwrap();
     let difference = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     let largest = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
     assert!(difference(&exact, &expected) > 1e-4 * largest, "{what}: nothing was rounded");
@@ -174,14 +299,15 @@ fn networks_of_16_bits() {
 #[test]
 fn plans_of_16_bits_take_less() {
     let graph = mobilenet(224, 1.0, 1000).graph;
-    let exact = Plan::new(&graph, Options::default()).unwrap();
-    let narrow = Options { pointwise: Storage::Bf16, classifier: Storage::F16, ..Options::default() };
-    let narrow = Plan::new(&graph, narrow).unwrap();
+    let plan = |stored| {
+        Plan::new(&graph, Options { numbers: Numbers::Floats(stored), ..Options::default() }).unwrap()
+    };
+    let (exact, narrow) = (plan(Stored::default()), plan(Precision::Bf16.stored().unwrap()));
     assert!(narrow.weight_bytes() * 100 < exact.weight_bytes() * 52, "{}", narrow.weight_bytes());
     assert!(narrow.arena_bytes() < exact.arena_bytes(), "{}", narrow.arena_bytes());
-    let classifier = Options { classifier: Storage::F16, ..Options::default() };
-    let prints = [Options::default(), classifier].map(|o| Plan::new(&graph, o).unwrap().fingerprint());
-    assert!(prints[0] != prints[1] && !prints.contains(&narrow.fingerprint()));
+    let classifier = plan(Stored { classifier: Storage::F16, ..Stored::default() });
+    let prints = [&exact, &narrow, &classifier].map(Plan::fingerprint);
+    assert!(prints[0] != prints[1] && prints[1] != prints[2] && prints[2] != prints[0]);
 }
 
 #[test]
@@ -189,7 +315,8 @@ fn weights_that_no_f16_holds_are_refused() {
     let graph = Builder::new(32, 32, 3).full(8, 2).classes(10).graph;
     let mut tensors = seeded::tensors(&graph, 9);
     tensors.get_mut("classifier").unwrap().kernel.data[3] = -65520.0;
-    let plan = Plan::new(&graph, Options { classifier: Storage::F16, ..Options::default() }).unwrap();
+    let numbers = Numbers::Floats(Stored { classifier: Storage::F16, ..Stored::default() });
+    let plan = Plan::new(&graph, Options { numbers, ..Options::default() }).unwrap();
     let message = payload(&plan, &tensors).unwrap_err().to_string();
     assert!(
         message.contains("`classifier` has weights up to 6.552e4, and f16 reaches up to 65504"),

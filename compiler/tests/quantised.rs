@@ -1,14 +1,23 @@
-//! Quantised networks: every byte of every layer as TensorFlow Lite's reference kernels have it.
+//! Quantised networks: every byte of every layer as TensorFlow Lite's reference kernels have it, by the obvious loops and by
+//! plans on all instruction sets.
 //!
 //! Two models in testdata/ are always there, one of unsigned and one of signed bytes; others are used where
 //! ../shared/data lies beside the repository.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use mobilenet_compiler::compile::{Compiled, Request, compile};
-use mobilenet_compiler::interpret::{ExpectedValue, QuantisedReference, QuantisedValue, first_difference};
+use mobilenet_compiler::interpret::{
+    ExpectedValue, Interpreter, QuantisedReference, QuantisedValue, first_difference,
+};
+use mobilenet_compiler::passes;
+use mobilenet_compiler::plan::{Options, Plan};
 use mobilenet_compiler::quantised::Quantised;
+use mobilenet_compiler::settings::Precision;
 use mobilenet_compiler::weights;
+use mobilenet_kernels::image::{Image, Normalise};
+use mobilenet_kernels::{Isa, Kernels};
 use serde_json::Value;
 
 const MODELS: [&str; 6] = [
@@ -23,6 +32,8 @@ const MODELS: [&str; 6] = [
 /// A quantised model, and what its layers are expected to give for some photos.
 struct Subject {
     name: &'static str,
+    /// Of the file.
+    bytes: u64,
     compiled: Compiled,
     cases: Vec<Case>,
 }
@@ -51,7 +62,7 @@ impl Subject {
         });
         let cases: Vec<Case> = cases.collect();
         assert!(!cases.is_empty(), "{name}: no photo");
-        Some(Subject { name, compiled, cases })
+        Some(Subject { name, bytes: std::fs::metadata(file).unwrap().len(), compiled, cases })
     }
 
     /// All that are there.
@@ -115,6 +126,72 @@ fn every_layer_of_published_models() {
         assert_eq!(values.len(), 31, "{}", subject.name);
         assert_layers(subject.name, &values, &case.layers());
     }
+}
+
+#[test]
+fn every_layer_of_plans_on_every_instruction_set() {
+    const NONE: Normalise = Normalise { scale: [0.0; 4], offset: [0.0; 4] };
+    for subject in Subject::all() {
+        let (compiled, quantised) = (&subject.compiled, subject.quantised());
+        // Before the passes each layer leaves its map in the arena.
+        let mut graph = compiled.raw.clone();
+        passes::remove_softmax(&mut graph);
+        let single = Plan::new(&graph, Options { stream: false, ..compiled.options() }).unwrap();
+        for isa in Isa::available() {
+            let interpreter =
+                |plan: &Plan| Interpreter::new(plan.clone(), quantised, Kernels::new(isa).unwrap()).unwrap();
+            let mut layers = interpreter(&single);
+            for case in &subject.cases {
+                let what = format!("{}, {}, {isa}", subject.name, case.photo);
+                let values = layers.byte_values(quantised, &case.pixels).unwrap();
+                assert_eq!(values.len(), 30, "{what}");
+                assert_layers(&what, &values, &case.layers());
+            }
+            let mut plan = interpreter(&compiled.plan);
+            for threads in [1, 2] {
+                plan = plan.with_threads(NonZeroUsize::new(threads).unwrap());
+                for case in &subject.cases {
+                    let what = format!("{}, {}, {isa}, {threads} threads", subject.name, case.photo);
+                    let [scores, output] = plan.run_bytes(Image::Pixels(&case.pixels, &NONE)).unwrap();
+                    assert_eq!(scores, case.bytes("logits"), "{what}");
+                    assert_eq!(output, case.bytes("output"), "{what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn packed_weights_and_arenas_are_small() {
+    for Subject { name, bytes, compiled, .. } in &Subject::all() {
+        let packed = compiled.blob(&[]).unwrap().len();
+        assert_eq!(packed, compiled.plan.weight_bytes(), "{name}");
+        assert!(packed as u64 * 10 <= bytes * 11, "{name}: {packed} bytes of {bytes}");
+        let arena = compiled.plan.arena_bytes();
+        assert!(*name != "person_detect.tflite" || arena <= 28_000, "{name}: {arena} bytes");
+    }
+}
+
+#[test]
+fn precision_is_that_of_the_weights_unless_said() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/models/person_detect.tflite");
+    let mut weights = weights::open(&file).unwrap();
+    let request = Request { weights: Some(&weights), ..Request::default() };
+    let own = compile(&request).unwrap();
+    assert_eq!((own.precision, own.plan.output.is_some()), (Precision::Int8, true));
+    let floats = compile(&Request { precision: Some(Precision::F32), ..request }).unwrap();
+    assert_eq!((floats.precision, floats.plan.output), (Precision::F32, None));
+    assert_ne!(own.plan.fingerprint(), floats.plan.fingerprint());
+    let named = Request { model: Some("0.25_MobileNet_tiny"), ..Request::default() };
+    let fault = compile(&Request { precision: Some(Precision::Int8), ..named }).unwrap_err().to_string();
+    assert!(fault.contains("int8 takes the weights of a quantised .tflite"), "{fault}");
+    // Integers that cannot be used are no reason not to run the floats.
+    let unknown = mobilenet_compiler::error::Complaint::new("its integer arithmetic is not known here");
+    weights.quantised = Some(Err(unknown.into()));
+    let request = Request { weights: Some(&weights), ..Request::default() };
+    let fault = compile(&request).unwrap_err().to_string();
+    assert!(fault.contains("not known here") && fault.contains("f32"), "{fault}");
+    assert!(compile(&Request { precision: Some(Precision::F32), ..request }).is_ok());
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! From a call of the macro to a compiled model.
 
+use std::fmt::Display;
+
 use mobilenet_compiler::build::{Argument, Build, Built, Fault};
+use mobilenet_compiler::error::Report;
 use mobilenet_compiler::names;
-use mobilenet_compiler::settings::{self, Precision};
-use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use mobilenet_compiler::settings;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
 
 use crate::invocation::{Invocation, Item};
 use crate::packed;
@@ -17,16 +20,21 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
     };
     match compile(&invocation) {
         Ok(tokens) => tokens,
-        Err((span, message)) => failed(&invocation, span, &message),
+        Err(error) => failed(&invocation, &error),
     }
 }
 
-type Error = (Span, String);
+/// A message under the tokens that it is about, from the first of them to the last.
+type Error = syn::Error;
+
+fn error(tokens: impl ToTokens, report: impl Display) -> Error {
+    Error::new_spanned(tokens, report)
+}
 
 fn compile(invocation: &Invocation) -> Result<TokenStream, Error> {
     let built = build(invocation)?.compile().map_err(|fault| blame(invocation, &fault))?;
     let packed = built.packed.as_deref().map(|bytes| packed::write(bytes, &built.files)).transpose();
-    let packed = packed.map_err(|report| (weights_span(invocation), report.to_string()))?;
+    let packed = packed.map_err(|report| error(&invocation.weights, report))?;
     Ok(tokens(invocation, &built, packed.as_deref()))
 }
 
@@ -37,28 +45,28 @@ fn build(invocation: &Invocation) -> Result<Build, Error> {
         None => Build::of_weights(),
     };
     if let Some(alpha) = &invocation.alpha {
-        let value = names::alpha(&alpha.text).map_err(|report| (alpha.span, report.to_string()))?;
+        let value = names::alpha(&alpha.text).map_err(|report| error(&alpha.tokens, report))?;
         build = build.alpha(value);
     }
     if let Some(rho) = &invocation.rho {
         build = build.rho(&rho.text);
     }
     if let Some(classes) = &invocation.classes {
-        build = build.classes(classes.base10_parse().map_err(|error| (classes.span(), error.to_string()))?);
-    }
-    if let Some(precision) = &invocation.precision {
-        let value = precision.value().parse::<Precision>();
-        build = build.precision(value.map_err(|report| (precision.span(), report.to_string()))?);
-    }
-    if let Some(classifier) = &invocation.classifier {
-        let value = settings::classifier(&classifier.value());
-        build = build.classifier(value.map_err(|report| (classifier.span(), report.to_string()))?);
+        build = build.classes(classes.base10_parse().map_err(|why| error(classes, why))?);
     }
     if let Some(weights) = &invocation.weights {
         build = build.weights(weights.value());
     }
     if let Some(labels) = &invocation.labels {
         build = build.labels(labels.value());
+    }
+    if let Some(precision) = &invocation.precision {
+        let parsed = precision.value().parse();
+        build = build.precision(parsed.map_err(|report: Report| error(precision, report))?);
+    }
+    if let Some(classifier) = &invocation.classifier {
+        let parsed = settings::classifier(&classifier.value());
+        build = build.classifier(parsed.map_err(|report| error(classifier, report))?);
     }
     Ok(build)
 }
@@ -85,29 +93,24 @@ fn tokens(invocation: &Invocation, built: &Built, packed: Option<&str>) -> Token
 
 /// The literal that is at fault, and what is wrong with it.
 fn blame(invocation: &Invocation, fault: &Fault) -> Error {
-    let Invocation { model, alpha, rho, classes, labels, .. } = invocation;
-    let model = model.as_ref().map(|model| model.span());
-    let span = match fault.argument {
-        Argument::Model => model,
-        Argument::Alpha => alpha.as_ref().map(|alpha| alpha.span),
-        Argument::Rho => rho.as_ref().map(|rho| rho.span),
-        Argument::Classes => classes.as_ref().map(|classes| classes.span()),
-        Argument::Labels => labels.as_ref().map(|labels| labels.span()),
-        Argument::Weights => Some(weights_span(invocation)),
+    let Invocation { model, alpha, rho, classes, weights, labels, precision, classifier, .. } = invocation;
+    let tokens = match fault.argument {
+        Argument::Model => quote!(#model),
+        Argument::Alpha => alpha.as_ref().map_or_else(TokenStream::new, |alpha| alpha.tokens.clone()),
+        Argument::Rho => rho.as_ref().map_or_else(TokenStream::new, |rho| rho.tokens.clone()),
+        Argument::Classes => quote!(#classes),
+        Argument::Precision => quote!(#precision),
+        Argument::Classifier => quote!(#classifier),
+        Argument::Labels => quote!(#labels),
+        Argument::Weights => quote!(#weights),
     };
-    (span.or(model).unwrap_or_else(Span::call_site), fault.report.to_string())
-}
-
-fn weights_span(invocation: &Invocation) -> Span {
-    invocation.weights.as_ref().map_or_else(Span::call_site, |weights| weights.span())
+    error(if tokens.is_empty() { quote!(#model) } else { tokens }, &fault.report)
 }
 
 /// The error; and in place of a type that cannot be had the smallest model, so that its users are not errors too.
-fn failed(invocation: &Invocation, span: Span, message: &str) -> TokenStream {
-    let error = quote_spanned!(span => compile_error!(#message););
-    let Some(Item { attributes, visibility, ident }) = &invocation.item else {
-        return quote_spanned!(span => compile_error!(#message));
-    };
+fn failed(invocation: &Invocation, error: &Error) -> TokenStream {
+    let error = error.to_compile_error();
+    let Some(Item { attributes, visibility, ident }) = &invocation.item else { return error };
     let Ok(built) = Build::new("0.25_MobileNet_tiny").compile() else { return error };
     let runtime = invocation.runtime();
     let kernels = quote!(#runtime::kernels);

@@ -9,7 +9,7 @@ use syn::{Attribute, Ident, LitFloat, LitInt, LitStr, Path, Token, Visibility};
 
 /// What can be said besides the model.
 const ARGUMENTS: [&str; 8] =
-    ["alpha", "rho", "classes", "precision", "classifier", "weights", "labels", "runtime"];
+    ["alpha", "rho", "classes", "weights", "labels", "precision", "classifier", "runtime"];
 
 /// A call of the macro.
 #[derive(Default)]
@@ -20,10 +20,10 @@ pub(crate) struct Invocation {
     pub(crate) alpha: Option<Literal>,
     pub(crate) rho: Option<Literal>,
     pub(crate) classes: Option<LitInt>,
-    pub(crate) precision: Option<LitStr>,
-    pub(crate) classifier: Option<LitStr>,
     pub(crate) weights: Option<LitStr>,
     pub(crate) labels: Option<LitStr>,
+    pub(crate) precision: Option<LitStr>,
+    pub(crate) classifier: Option<LitStr>,
     /// The crate `mobilenet-runtime`.
     pub(crate) runtime: Option<Path>,
 }
@@ -38,7 +38,8 @@ pub(crate) struct Item {
 /// A number or a string.
 pub(crate) struct Literal {
     pub(crate) text: String,
-    pub(crate) span: proc_macro2::Span,
+    /// As it is written, its minus included.
+    pub(crate) tokens: TokenStream,
 }
 
 impl Invocation {
@@ -55,10 +56,10 @@ impl Invocation {
             "alpha" if self.alpha.is_none() => self.alpha = Some(input.parse()?),
             "rho" if self.rho.is_none() => self.rho = Some(input.parse()?),
             "classes" if self.classes.is_none() => self.classes = Some(input.parse()?),
-            "precision" if self.precision.is_none() => self.precision = Some(input.parse()?),
-            "classifier" if self.classifier.is_none() => self.classifier = Some(input.parse()?),
             "weights" if self.weights.is_none() => self.weights = Some(input.parse()?),
             "labels" if self.labels.is_none() => self.labels = Some(input.parse()?),
+            "precision" if self.precision.is_none() => self.precision = Some(input.parse()?),
+            "classifier" if self.classifier.is_none() => self.classifier = Some(input.parse()?),
             "runtime" if self.runtime.is_none() => self.runtime = Some(input.parse()?),
             given if ARGUMENTS.contains(&given) => return twice(),
             _ => {
@@ -109,20 +110,21 @@ impl Parse for Invocation {
 
 impl Parse for Literal {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let minus = input.parse::<Option<Token![-]>>()?.map_or("", |_| "-");
+        let minus = input.parse::<Option<Token![-]>>()?;
         let ahead = input.lookahead1();
-        let (text, span) = if ahead.peek(LitStr) {
+        let (text, literal) = if ahead.peek(LitStr) {
             let literal: LitStr = input.parse()?;
-            (literal.value(), literal.span())
+            (literal.value(), quote!(#literal))
         } else if ahead.peek(LitFloat) {
             let literal: LitFloat = input.parse()?;
-            (literal.base10_digits().to_string(), literal.span())
+            (literal.base10_digits().to_string(), quote!(#literal))
         } else if ahead.peek(LitInt) {
             let literal: LitInt = input.parse()?;
-            (literal.base10_digits().to_string(), literal.span())
+            (literal.base10_digits().to_string(), quote!(#literal))
         } else {
             return Err(ahead.error());
         };
-        Ok(Literal { text: format!("{minus}{text}"), span })
+        let sign = if minus.is_some() { "-" } else { "" };
+        Ok(Literal { text: format!("{sign}{text}"), tokens: quote!(#minus #literal) })
     }
 }

@@ -48,7 +48,11 @@ use proc_macro::TokenStream;
 /// | `classifier = "f16"` | what the classifier's weights are stored as: `f32`, or `f16`, which goes with `bf16` unless said otherwise |
 /// | `weights = "w.safetensors"` | weights to embed, in any format that is compiled in |
 /// | `labels = "labels.txt"` | class names, one a line |
+/// | `precision = "f32"` | numbers to compute with: `f32` or `int8`; by default those of the weights |
 /// | `runtime = ::my::runtime` | path of the crate `mobilenet-runtime`, if it is not `::mobilenet_runtime` |
+///
+/// A quantised `.tflite` gives a network of bytes, which computes exactly what TensorFlow Lite's reference kernels do: besides
+/// all else, its `Model` has `output`, which gives bytes of the network's own type.
 ///
 /// Paths are relative to the folder of your crate's `Cargo.toml`, or to one above it. Touching a spec, weights or labels
 /// compiles your crate again.

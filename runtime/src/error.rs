@@ -67,11 +67,17 @@ impl fmt::Display for Error {
                 "these weights were packed for another network than {network} (fingerprint {found:016x}, not \
                  {own:016x}): pack them with `mnetc pack \"{network}\" --weights FILE -o FILE.mnw`"
             ),
-            Error::Precision { network, precisions: [own, found] } => write!(
-                f,
-                "{network} was compiled for precision {own}, these weights were packed for {found}: pack them with \
-                 `mnetc pack \"{network}\" --precision {own} --weights FILE -o FILE.mnw`"
-            ),
+            Error::Precision { network, precisions: [own, found] } => {
+                let option = match own {
+                    Precision::Uint8 | Precision::Int8 => "int8",
+                    floats => floats.name(),
+                };
+                write!(
+                    f,
+                    "{network} was compiled for precision {own}, these weights were packed for {found}: pack them with \
+                     `mnetc pack \"{network}\" --precision {option} --weights FILE -o FILE.mnw`"
+                )
+            }
             Error::Classes { network, classes: [own, found] } => {
                 write!(f, "{network} was compiled for {own} classes, these weights have {found}")
             }

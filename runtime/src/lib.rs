@@ -8,7 +8,7 @@
 mod error;
 mod labels;
 mod model;
-#[cfg(feature = "image")]
+#[cfg(feature = "resize")]
 mod photo;
 mod weights;
 
@@ -21,10 +21,10 @@ pub use mobilenet_kernels as kernels;
 pub use mobilenet_kernels::Isa;
 pub use mobilenet_kernels::header::Precision;
 pub use mobilenet_kernels::image::{Filter, Framing, Normalise, Preprocess};
-pub use mobilenet_kernels::network::{Aligned, Embedded, Network};
+pub use mobilenet_kernels::network::{Aligned, Embedded, Network, Quantised};
 #[cfg(feature = "macros")]
 pub use mobilenet_macros::mobilenet;
 pub use model::{Blueprint, Input, Model, Scratch, preferred_isa};
-#[cfg(feature = "image")]
+#[cfg(feature = "resize")]
 pub use photo::Photo;
 pub use weights::Weights;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use mobilenet_kernels::header::Precision;
 use mobilenet_kernels::image::Image;
-use mobilenet_kernels::network::{Array, Embedded, Line, Network, floats_mut};
+use mobilenet_kernels::network::{Array, Byte, Embedded, Line, Network, Quantised, bytes, floats_mut};
 use mobilenet_kernels::{Isa, Kernels, Team, softmax};
 
 use crate::{Error, Guess, Labels, Weights};
@@ -150,7 +150,7 @@ impl<N: Network> Model<N> {
     {
         let kernels = kernels_by_variable(N::PRECISION).unwrap_or_else(|error| {
             eprintln!("{error}; the best is used");
-            Kernels::best_for(N::PRECISION)
+            Kernels::best(N::PRECISION)
         });
         Model::with_kernels(Weights::embedded::<N>(), kernels)
     }
@@ -217,6 +217,36 @@ impl<N: Network> Model<N> {
         scores
     }
 
+    /// The output of a network of bytes, in its own type: to the byte what TensorFlow Lite's reference kernels give of the
+    /// file that it was compiled from. Where that ends in a softmax, a byte counts 256ths, signed ones from -128 on.
+    ///
+    /// ```no_run
+    /// # use mobilenet_runtime::{Model, Network, Quantised};
+    /// # fn run<N: Quantised<Pixels = [u8; 96 * 96], Output = [i8; 2]>>(model: &Model<N>, photo: &[u8; 96 * 96]) {
+    /// // mobilenet! { struct PersonDetector = weights = "person_detect.tflite" }
+    /// // let model = Model::<PersonDetector>::embedded();
+    /// let [no_person, person] = model.output(photo, &mut model.scratch());
+    /// if person > no_person {
+    ///     println!("somebody is there");
+    /// }
+    /// # }
+    /// ```
+    pub fn output(&self, input: &impl Input<N>, scratch: &mut Scratch<N>) -> N::Output
+    where
+        N: Quantised,
+    {
+        let (kernels, arena) = scratch.parts(self.kernels);
+        N::features(kernels, self.weights.values(), input.image(&self.weights), arena);
+        N::logits(kernels, self.weights.values(), arena);
+        N::output(kernels, self.weights.values(), arena);
+        let mut output = N::Output::filled(N::Byte::from_unsigned(0));
+        let unsigned = &bytes(arena)[N::OUTPUT_AT..N::OUTPUT_AT + N::Output::LEN];
+        for (to, &byte) in output.as_mut_slice().iter_mut().zip(unsigned) {
+            *to = N::Byte::from_unsigned(byte);
+        }
+        output
+    }
+
     /// The pooled features: what the network sees, before it is put into classes.
     pub fn embedding(&self, input: &impl Input<N>, scratch: &mut Scratch<N>) -> N::Features {
         self.features(input.image(&self.weights), scratch)
@@ -236,11 +266,18 @@ impl<N: Network> Model<N> {
     ///
     /// Where it is not `H * W * C` values long.
     pub fn logits_of(&self, image: Image<'_>, scratch: &mut Scratch<N>) -> Result<N::Scores, Error> {
-        let (expected, found) = (N::Pixels::LEN, image.len());
-        if expected != found {
-            return Err(Error::Length { expected, found });
-        }
+        check_length::<N>(image)?;
         Ok(self.run(image, scratch))
+    }
+
+    /// The pooled features of an image whose length is only known at run time.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not `H * W * C` values long.
+    pub fn embedding_of(&self, image: Image<'_>, scratch: &mut Scratch<N>) -> Result<N::Features, Error> {
+        check_length::<N>(image)?;
+        Ok(self.features(image, scratch))
     }
 
     /// The probability of each class of a photo, cropped, resized and normalised as the weights' family does it.
@@ -248,7 +285,7 @@ impl<N: Network> Model<N> {
     /// # Errors
     ///
     /// Where the photo cannot be resized.
-    #[cfg(feature = "image")]
+    #[cfg(feature = "resize")]
     pub fn classify(&self, photo: &crate::Photo, scratch: &mut Scratch<N>) -> Result<N::Scores, Error> {
         let preprocess = self.weights.preprocess();
         let pixels = photo.prepare(preprocess, N::INPUT)?;
@@ -262,7 +299,7 @@ impl<N: Network> Model<N> {
     /// # Errors
     ///
     /// Where the photo cannot be resized.
-    #[cfg(feature = "image")]
+    #[cfg(feature = "resize")]
     pub fn embed(&self, photo: &crate::Photo, scratch: &mut Scratch<N>) -> Result<N::Features, Error> {
         let preprocess = self.weights.preprocess();
         let pixels = photo.prepare(preprocess, N::INPUT)?;
@@ -284,6 +321,11 @@ impl<N: Network> Model<N> {
     }
 }
 
+fn check_length<N: Network>(image: Image<'_>) -> Result<(), Error> {
+    let (expected, found) = (N::Pixels::LEN, image.len());
+    if expected == found { Ok(()) } else { Err(Error::Length { expected, found }) }
+}
+
 /// The instruction set that models of a precision use: the one that the variable `MOBILENET_ISA` names, or the best of this
 /// processor.
 ///
@@ -296,7 +338,7 @@ pub fn preferred_isa(precision: Precision) -> Result<Isa, Error> {
 
 /// The kernels that the variable asks for, or the best.
 fn kernels_by_variable(precision: Precision) -> Result<Kernels<'static>, Error> {
-    let Some(name) = std::env::var_os(ISA_VARIABLE) else { return Ok(Kernels::best_for(precision)) };
+    let Some(name) = std::env::var_os(ISA_VARIABLE) else { return Ok(Kernels::best(precision)) };
     let kernels = name.to_str().and_then(|name| name.parse().ok()).and_then(Kernels::new);
     kernels.ok_or_else(|| Error::Isa(format!("{}, of {ISA_VARIABLE},", name.to_string_lossy())))
 }

@@ -1,19 +1,14 @@
 //! Photos: decoded, cropped and resized as a network's family does it.
 
-use std::io::Cursor;
-use std::path::Path;
+#[cfg(feature = "image")]
+mod decode;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use image::{ImageDecoder, ImageReader, Limits};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use mobilenet_kernels::image::{Filter, Framing, Preprocess};
 
 use crate::Error;
-
-/// Pixels that a photo may have on a side.
-const MOST_PIXELS: u32 = 1 << 15;
-/// Bytes that decoding a photo may take.
-const MOST_BYTES: u64 = 384 << 20;
 
 /// A photo: RGB or grey, 8 bits a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,58 +20,6 @@ pub struct Photo {
 }
 
 impl Photo {
-    /// Decodes a file: PNG, JPEG, BMP, GIF (its first picture) or WebP. Transparency is dropped; a rotation that the
-    /// camera has noted is carried out.
-    ///
-    /// # Errors
-    ///
-    /// Where the file cannot be read, is no picture, or is larger than 32768 pixels a side.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
-        Photo::decode(&bytes).map_err(|error| Error::Image(format!("{}: {error}", path.display())))
-    }
-
-    /// Decodes the bytes of a file.
-    ///
-    /// # Errors
-    ///
-    /// As [`open`](Self::open).
-    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let failed =
-            |error: image::ImageError| Error::Image(format!("not a picture that can be read: {error}"));
-        if bytes.is_empty() {
-            return Err(Error::Image("the file is empty".into()));
-        }
-        let mut reader = ImageReader::new(Cursor::new(bytes))
-            .with_guessed_format()
-            .map_err(|error| failed(image::ImageError::IoError(error)))?;
-        if reader.format().is_none() {
-            return Err(Error::Image("no picture: PNG, JPEG, BMP, GIF and WebP can be read".into()));
-        }
-        let mut limits = Limits::default();
-        limits.max_image_width = Some(MOST_PIXELS);
-        limits.max_image_height = Some(MOST_PIXELS);
-        limits.max_alloc = Some(MOST_BYTES);
-        reader.limits(limits);
-        let mut decoder = reader.into_decoder().map_err(failed)?;
-        if decoder.total_bytes() > MOST_BYTES {
-            return Err(Error::Image(format!(
-                "the picture takes more than {} MiB when decoded",
-                MOST_BYTES >> 20
-            )));
-        }
-        let orientation = decoder.orientation().map_err(failed)?;
-        let grey = !decoder.color_type().has_color();
-        let mut image = image::DynamicImage::from_decoder(decoder).map_err(failed)?;
-        image.apply_orientation(orientation);
-        let (width, height) = (image.width(), image.height());
-        if grey {
-            return Photo::from_grey(width, height, image.into_luma8().into_raw());
-        }
-        Photo::from_rgb(width, height, image.into_rgb8().into_raw())
-    }
-
     /// A photo from rows of red, green and blue bytes.
     ///
     /// # Errors
@@ -146,23 +89,17 @@ impl Photo {
         height: usize,
         width: usize,
     ) -> Result<Vec<u8>, Error> {
-        let failed =
-            |error: &dyn std::fmt::Display| Error::Image(format!("the photo cannot be resized: {error}"));
-        let kind = if channels == 3 { PixelType::U8x3 } else { PixelType::U8 };
         // Cropped before it is resized, so that the filter does not look over the edge of the crop.
         let [left, top, crop_width, crop_height] = self.crop(preprocess.framing);
         let row = |y: usize| &pixels[(y * self.width as usize + left) * channels..][..crop_width * channels];
         let cropped: Vec<u8> = (top..top + crop_height).flat_map(row).copied().collect();
-        let from =
-            ImageRef::new(crop_width as u32, crop_height as u32, &cropped, kind).map_err(|e| failed(&e))?;
-        let mut to = Image::new(width as u32, height as u32, kind);
-        let filter = match preprocess.filter {
-            Filter::Bilinear => FilterType::Bilinear,
-            Filter::Bicubic => FilterType::CatmullRom,
-        };
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(false);
-        Resizer::new().resize(&from, &mut to, &options).map_err(|e| failed(&e))?;
-        Ok(to.into_vec())
+        let from = (&cropped[..], crop_width, crop_height);
+        let mut to = vec![0; height * width * channels];
+        match channels {
+            1 => resize::<U8>(from, (&mut to, width, height), preprocess.filter)?,
+            _ => resize::<U8x3>(from, (&mut to, width, height), preprocess.filter)?,
+        }
+        Ok(to)
     }
 
     /// Left, top, width and height of what the network looks at, in whole pixels.
@@ -181,6 +118,25 @@ impl Photo {
         };
         [(width - crop_width) / 2, (height - crop_height) / 2, crop_width, crop_height]
     }
+}
+
+/// Resizes bytes of so many pixels, in a row and rows. Typed, so that no code for other pixels is compiled in.
+fn resize<P: PixelTrait>(
+    (from, width, height): (&[u8], usize, usize),
+    (to, to_width, to_height): (&mut [u8], usize, usize),
+    filter: Filter,
+) -> Result<(), Error> {
+    let failed =
+        |error: &dyn std::fmt::Display| Error::Image(format!("the photo cannot be resized: {error}"));
+    let from = TypedImageRef::<P>::from_buffer(width as u32, height as u32, from).map_err(|e| failed(&e))?;
+    let mut to =
+        TypedImage::<P>::from_buffer(to_width as u32, to_height as u32, to).map_err(|e| failed(&e))?;
+    let filter = match filter {
+        Filter::Bilinear => FilterType::Bilinear,
+        Filter::Bicubic => FilterType::CatmullRom,
+    };
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(false);
+    Resizer::new().resize_typed(&from, &mut to, &options).map_err(|e| failed(&e))
 }
 
 /// Luma of ITU-R BT.601, rounded as Pillow's `convert("L")` does.

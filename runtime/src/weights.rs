@@ -1,9 +1,11 @@
 //! Packed weights: embedded in the executable, or read from a `.mnw` file.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use mobilenet_kernels::header::{self, Header, Precision};
+use mobilenet_kernels::header::{self, Header, HeaderError, Precision};
 use mobilenet_kernels::image::Preprocess;
 use mobilenet_kernels::network::{Embedded, Line, Network, as_floats, bytes_mut, floats};
 use xxhash_rust::xxh3::xxh3_64;
@@ -22,6 +24,17 @@ pub struct Weights {
 enum Values {
     Static(&'static [f32]),
     Shared(Arc<Vec<Line>>),
+}
+
+/// The bytes of a file: no more than its header says and one, so that what is no packed file is not read into memory.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(header::LEN as u64).read_to_end(&mut bytes)?;
+    if let Err(HeaderError::Length { expected, .. }) = Header::parse(&bytes) {
+        file.take(expected.saturating_sub(header::LEN as u64).saturating_add(1)).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 impl Weights {
@@ -69,7 +82,7 @@ impl Weights {
     /// Where the file cannot be read, holds no packed weights, or is damaged.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let file = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        let file = read(path).map_err(|source| Error::Io { path: path.into(), source })?;
         Weights::from_bytes(&file)
     }
 
@@ -113,6 +126,11 @@ impl Weights {
     /// Class names, if the file has them.
     pub fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// The [`Network::FINGERPRINT`] of the network that they were packed for.
+    pub fn fingerprint(&self) -> u64 {
+        self.header.fingerprint
     }
 
     /// Classes.

@@ -6,7 +6,8 @@ mod values;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use mobilenet_compiler::settings::Precision;
 use mobilenet_kernels::Isa;
 use mobilenet_kernels::layout::Storage;
 
@@ -130,10 +131,11 @@ pub(crate) struct Overrides {
     /// Classes, in place of those of the spec
     #[arg(long, value_name = "N", value_parser = values::classes, allow_negative_numbers = true)]
     pub(crate) classes: Option<usize>,
-    /// Numbers to compute with [default: those of the weights]
-    #[arg(long, value_enum)]
+    /// Numbers to compute with: f32; bf16, which halves the weights; or int8, the bytes of a quantised .tflite [default: those of
+    /// the weights]
+    #[arg(long, value_parser = values::precision())]
     pub(crate) precision: Option<Precision>,
-    /// What the classifier's weights are stored as, f32 or f16 [default: f32; f16 at precision bf16]
+    /// What the classifier's weights are stored as: f32, or f16, which halves them [default: f32; at precision bf16 f16]
     #[arg(long, value_name = "NUMBERS", value_parser = values::classifier())]
     pub(crate) classifier: Option<Storage>,
 }
@@ -153,6 +155,9 @@ pub(crate) struct CompileArgs {
     /// The source; packed weights go beside it [default: standard output]
     #[arg(short, value_name = "F.rs")]
     pub(crate) output: Option<PathBuf>,
+    /// Run the reference before and after every pass, and the plan on every instruction set: they must agree
+    #[arg(long)]
+    pub(crate) prove: bool,
     /// A new crate with the model, an example, and all that is needed to build it
     #[arg(long = "crate", value_name = "DIR", conflicts_with = "output")]
     pub(crate) folder: Option<PathBuf>,
@@ -241,15 +246,4 @@ pub(crate) struct How {
     /// An instruction set in place of the best that the processor has
     #[arg(long, value_parser = values::isa())]
     pub(crate) isa: Option<Isa>,
-}
-
-/// Numbers to compute with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Precision {
-    /// 32-bit floats; 8-bit weights are widened
-    F32,
-    /// Pointwise layers of blocks multiply bf16s, which take half the memory, and sum up in 32 bits
-    Bf16,
-    /// The bytes of a quantised .tflite, computed exactly as TensorFlow Lite's reference kernels do
-    Int8,
 }

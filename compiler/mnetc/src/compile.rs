@@ -16,10 +16,12 @@ const COMMAND: &str = "mnetc compile";
 
 /// Compiles a model.
 pub(crate) fn compile(args: &CompileArgs) -> Result<(), Failure> {
-    args.model.overrides.floats_only()?;
     let weights = args.model.overrides.open_weights()?;
     let request = args.model.overrides.request(args.model.model.as_deref(), weights.as_ref());
     let compiled = compile_request(&request)?;
+    if args.prove {
+        crate::prove::prove(&compiled)?;
+    }
     let ident = match &args.name {
         Some(name) => type_ident(name).map_err(|report| Failure::usage(report.to_string()))?,
         None => type_ident(&compiled.model.type_name())?,

@@ -8,14 +8,15 @@ use mobilenet_compiler::compile::Compiled;
 use mobilenet_compiler::interpret::{Interpreter, QuantisedReference, Reference};
 use mobilenet_compiler::ir::Graph;
 use mobilenet_compiler::pack::Tensors;
+use mobilenet_compiler::plan::Numbers;
 use mobilenet_compiler::quantised::Quantised;
+use mobilenet_compiler::settings::{Precision, Stored};
 use mobilenet_generated::for_each_model;
 use mobilenet_kernels::image::{Image, Normalise};
 use mobilenet_kernels::{Isa, Kernels};
 use mobilenet_runtime::{Model, Network, Scratch, Weights};
 
 use crate::Failure;
-use crate::args::{How, Overrides, Precision};
 use crate::scores::Scores;
 
 /// What runs a model.
@@ -48,6 +49,11 @@ pub(crate) trait Run: Send {
     fn scores(&mut self, image: Image<'_>) -> Result<Scores, Failure> {
         Ok(Scores::Floats(self.logits(image)?.to_vec()))
     }
+
+    /// What is measured: the scores, and what a quantised model makes of them in its bytes.
+    fn run(&mut self, image: Image<'_>) -> Result<(), Failure> {
+        self.logits(image).map(|_| ())
+    }
 }
 
 /// A model with its weights, from which runs are made.
@@ -56,12 +62,11 @@ pub(crate) struct Runner<'c> {
     pub(crate) engine: Engine,
     /// The instruction set of its kernels.
     pub(crate) isa: Isa,
+    /// The numbers that it computes with.
+    pub(crate) precision: Precision,
     compiled: &'c Compiled,
-    tensors: &'c Tensors,
     weights: Option<Weights>,
     make: Option<Make>,
-    /// The integers of a quantised model, if it is to be run with those.
-    quantised: Option<&'c Quantised>,
 }
 
 type Make = fn(Weights, Isa, NonZeroUsize) -> Result<Box<dyn Run>, Failure>;
@@ -73,7 +78,7 @@ impl<'c> Runner<'c> {
         engine: Option<Engine>,
         isa: Option<Isa>,
     ) -> Result<Self, Failure> {
-        let tensors = compiled.tensors.as_ref().ok_or_else(|| Failure::input("the model has no weights"))?;
+        compiled.source()?;
         let make = make_compiled(compiled);
         let engine = match (engine, make) {
             (Some(Engine::Compiled), None) => return Err(not_compiled(compiled)),
@@ -90,51 +95,38 @@ impl<'c> Runner<'c> {
         };
         let packed = (engine == Engine::Compiled).then(|| compiled.blob(&[])).transpose()?;
         let weights = packed.map(|packed| Weights::from_bytes(&packed)).transpose()?;
-        Ok(Runner { engine, isa, compiled, tensors, weights, make, quantised: None })
+        Ok(Runner { engine, isa, precision: compiled.precision, compiled, weights, make })
     }
 
-    /// As [`new`](Self::new), with the numbers that are asked for, or else those of the weights.
-    pub(crate) fn of(compiled: &'c Compiled, overrides: &Overrides, how: &How) -> Result<Self, Failure> {
-        let quantised = match (overrides.precision, &compiled.quantised) {
-            (Some(Precision::F32 | Precision::Bf16), _) | (None, None) => {
-                return Runner::new(compiled, how.engine, how.isa);
-            }
-            (Some(Precision::Int8), None) => {
-                return Err(Failure::input(
-                    "int8 takes the weights of a quantised .tflite; these are floats",
-                ));
-            }
-            (_, Some(Err(report))) => {
-                let help = "help: `--precision f32` widens the weights to floats";
-                return Err(Failure::input(format!("{report}\n  {help}")));
-            }
-            (_, Some(Ok(quantised))) => quantised,
-        };
-        if let Some(engine @ (Engine::Compiled | Engine::Interpreter)) = how.engine {
-            return Err(Failure::input(format!(
-                "quantised models run on the reference; `--engine {engine}` takes `--precision f32`"
-            )));
-        }
-        let runner = Runner::new(compiled, Some(Engine::Reference), how.isa)?;
-        Ok(Runner { quantised: Some(quantised), ..runner })
+    /// The same model with other numbers: only the reference, which takes no plan, can do with numbers that are not its
+    /// plan's.
+    pub(crate) fn with_precision(self, precision: Precision) -> Self {
+        Runner { precision, ..self }
     }
 
     /// The model, ready to run on so many threads; the reference knows only one.
     pub(crate) fn start(&self, threads: NonZeroUsize) -> Result<Box<dyn Run + 'c>, Failure> {
-        if let Some(quantised) = self.quantised {
-            return Ok(Box::new(ByteLoops { graph: &self.compiled.graph, quantised, scores: Vec::new() }));
-        }
+        let compiled = self.compiled;
         match (self.engine, &self.weights, self.make) {
             (Engine::Compiled, Some(weights), Some(make)) => make(weights.clone(), self.isa, threads),
+            (Engine::Reference, ..) if self.precision == Precision::Int8 => {
+                let quantised = compiled.integers()?;
+                Ok(Box::new(ByteLoops { graph: &compiled.graph, quantised, scores: Vec::new() }))
+            }
             (Engine::Reference, ..) => {
-                Ok(Box::new(Loops { compiled: self.compiled, tensors: self.tensors, scores: Vec::new() }))
+                let none = || Failure::input("the model has no weights");
+                let tensors = compiled.tensors.as_ref().ok_or_else(none)?;
+                let stored = compiled.plan.numbers.stored().unwrap_or_default();
+                Ok(Box::new(Loops { graph: &compiled.graph, tensors, stored, scores: Vec::new() }))
             }
             _ => {
-                let kernels = Kernels::new(self.isa).unwrap_or(Kernels::best());
-                Ok(Box::new(
-                    Interpreter::new(self.compiled.plan.clone(), self.tensors, kernels)?
-                        .with_threads(threads),
-                ))
+                let kernels = Kernels::new(self.isa).unwrap_or(Kernels::best(compiled.plan.precision()));
+                let interpreter = Interpreter::new(compiled.plan.clone(), compiled.source()?, kernels)?;
+                let quantised = match compiled.plan.numbers {
+                    Numbers::Bytes(_) => Some(compiled.integers()?),
+                    Numbers::Floats(_) => None,
+                };
+                Ok(Box::new(Walk { interpreter: interpreter.with_threads(threads), quantised }))
             }
         }
     }
@@ -155,24 +147,46 @@ impl<N: Network> Run for Native<N> {
     }
 }
 
-impl Run for Interpreter {
+/// A plan, walked.
+struct Walk<'c> {
+    interpreter: Interpreter,
+    /// Of a network of bytes, what they stand for.
+    quantised: Option<&'c Quantised>,
+}
+
+impl Run for Walk<'_> {
     fn logits(&mut self, image: Image<'_>) -> Result<&[f32], Failure> {
-        Ok(self.run(image)?)
+        Ok(self.interpreter.run(image)?)
+    }
+
+    fn scores(&mut self, image: Image<'_>) -> Result<Scores, Failure> {
+        let Some(quantised) = self.quantised else {
+            return Ok(Scores::Floats(self.logits(image)?.to_vec()));
+        };
+        let [scores, output] = self.interpreter.run_bytes(image)?;
+        Ok(Scores::of_bytes(scores, output, quantised))
+    }
+
+    fn run(&mut self, image: Image<'_>) -> Result<(), Failure> {
+        self.interpreter.run(image)?;
+        self.interpreter.finish();
+        Ok(())
     }
 }
 
 /// The reference.
 struct Loops<'c> {
-    compiled: &'c Compiled,
+    graph: &'c Graph,
     tensors: &'c Tensors,
+    stored: Stored,
     scores: Vec<f32>,
 }
 
 impl Run for Loops<'_> {
     fn logits(&mut self, image: Image<'_>) -> Result<&[f32], Failure> {
-        let Compiled { graph, plan, options, .. } = self.compiled;
-        let values = normalised(image, plan.input[2]);
-        self.scores = Reference::new(graph, self.tensors).rounded(*options).run(&values)?;
+        let channels = self.graph.input().map_or(1, |id| self.graph.node(id).shape.channels);
+        let values = normalised(image, channels);
+        self.scores = Reference::new(self.graph, self.tensors).rounded(self.stored).run(&values)?;
         Ok(&self.scores)
     }
 }
@@ -202,7 +216,9 @@ impl Run for ByteLoops<'_> {
     }
 
     fn scores(&mut self, image: Image<'_>) -> Result<Scores, Failure> {
-        Ok(Scores::of_bytes(self.bytes(image)?, self.quantised))
+        let scores = self.bytes(image)?;
+        let output = self.quantised.probabilities(&scores);
+        Ok(Scores::of_bytes(scores, output, self.quantised))
     }
 }
 
@@ -251,9 +267,9 @@ fn native<N: Network>(weights: Weights, isa: Isa, threads: NonZeroUsize) -> Resu
 
 fn not_compiled(compiled: &Compiled) -> Failure {
     let name = &compiled.plan.name;
-    let plan = format!("{name}, {} classes", compiled.plan.classes);
+    let plan = format!("{name} at {}, {} classes", compiled.precision, compiled.plan.classes);
     Failure::input(format!(
-        "{plan}: not compiled into this program, which has the sixteen named models with 1000 and 1001 classes\n  help: \
+        "{plan}: not compiled into this program, which has the sixteen named models at f32 with 1000 and 1001 classes\n  help: \
          compile it into a crate of yours with `mnetc compile`, or the macro `mobilenet!`; `--engine interpreter` walks \
          the same plan with the same kernels"
     ))

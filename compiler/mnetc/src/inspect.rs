@@ -4,8 +4,9 @@ use mobilenet_compiler::compile::{Compiled, compile};
 use mobilenet_compiler::cost::{self, Cost};
 use mobilenet_compiler::epilogue::{self, Tally};
 use mobilenet_compiler::ir::Node;
-use mobilenet_compiler::plan::Part;
 use mobilenet_compiler::plan::memory::{Holds, Lifetime};
+use mobilenet_compiler::plan::{Part, Plan};
+use mobilenet_kernels::layout::Storage;
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -29,7 +30,6 @@ struct Layer<'c> {
 
 /// Prints one model, layer by layer.
 pub(crate) fn inspect(args: &ModelArgs, json: bool) -> Result<(), Failure> {
-    args.overrides.floats_only()?;
     let weights = args.overrides.open_weights()?;
     let compiled = compile(&args.overrides.request(args.model.as_deref(), weights.as_ref()))?;
     let layers = layers(&compiled);
@@ -39,7 +39,6 @@ pub(crate) fn inspect(args: &ModelArgs, json: bool) -> Result<(), Failure> {
     };
     if json {
         let mut document = summary(&compiled);
-        document.insert("precision".into(), compiled.precision.name().into());
         document.insert("streamed".into(), streamed(&layers).into());
         document.insert("in_place".into(), in_place(&layers).into());
         document.insert("layers".into(), layers.iter().map(Layer::json).collect());
@@ -56,7 +55,7 @@ pub(crate) fn inspect(args: &ModelArgs, json: bool) -> Result<(), Failure> {
 }
 
 fn tally_json(tally: &Tally) -> Value {
-    json!({ "layer": tally.layer, "f32": tally.f32, "f64": tally.f64, "integer": tally.integer })
+    json!({ "layer": tally.layer, "f32": tally.f32, "pair": tally.pair, "f64": tally.f64, "integer": tally.integer })
 }
 
 /// How sums of a quantised model become bytes, as has been shown to be exact.
@@ -64,13 +63,14 @@ fn epilogues(tallies: &[Tally]) -> String {
     let mut table = Table::new(&[
         Left("quantised layer"),
         Right("channels by f32 multiply-add"),
+        Right("by two"),
         Right("by f64"),
         Right("as integers"),
     ]);
     for tally in tallies {
-        let counts = [tally.f32, tally.f64, tally.integer].map(|count| number(count as u64));
-        let [f32, f64, integer] = counts;
-        table.row([tally.layer.clone(), f32, f64, integer]);
+        let counts = [tally.f32, tally.pair, tally.f64, tally.integer].map(|count| number(count as u64));
+        let [f32, pair, f64, integer] = counts;
+        table.row([tally.layer.clone(), f32, pair, f64, integer]);
     }
     table.text()
 }
@@ -84,7 +84,7 @@ fn layers<'c>(compiled: &'c Compiled) -> Vec<Layer<'c>> {
     let layer = |(at, (part, streamed)): (usize, (&'c Part, bool))| {
         let node = graph.ids().map(|id| graph.node(id)).find(|node| node.name == part.name)?;
         let cost = cost::node(node, part.input);
-        let written = memory.iter().find(|life| life.part == at && life.holds != Holds::Scratch);
+        let written = memory.iter().find(|life| life.part == at && !life.holds.is_temporary());
         let weight_bytes = plan.weight_bytes_of(&part.kernel);
         Some(Layer { node, part, cost, streamed, output: written.cloned(), weight_bytes })
     };
@@ -145,7 +145,7 @@ impl Layer<'_> {
 }
 
 fn heading(compiled: &Compiled, layers: &[Layer<'_>]) -> String {
-    let Compiled { model, plan, cost, precision, .. } = compiled;
+    let Compiled { model, plan, cost, .. } = compiled;
     let [height, width, channels] = plan.input;
     let number = |number: usize| format!("{} ({} bytes)", bytes(number), grouped(number as u64));
     let arena = number(plan.arena_bytes());
@@ -158,12 +158,18 @@ fn heading(compiled: &Compiled, layers: &[Layer<'_>]) -> String {
         ),
         ("mult-adds", millions(cost.macs)),
         ("arena", format!("{arena}; {} layers streamed, {} in place", streamed(layers), in_place(layers))),
-        ("weights", format!("{}, packed for {precision}", number(plan.weight_bytes()))),
+        ("weights", format!("{}, packed, {}", number(plan.weight_bytes()), numbers(plan))),
     ];
     if let Some([top1, top5]) = model.accuracy() {
         list.push(("accuracy", format!("top-1 {top1} %, top-5 {top5} %, as published")));
     }
     facts(&plan.name, &list)
+}
+
+/// What the weights are.
+fn numbers(plan: &Plan) -> String {
+    let classifier = plan.numbers.stored().filter(|stored| stored.classifier == Storage::F16);
+    format!("{}{}", plan.precision(), classifier.map_or("", |_| ", the classifier f16"))
 }
 
 /// A number; nothing for none.

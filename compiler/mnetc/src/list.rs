@@ -15,6 +15,7 @@ pub(crate) fn summary(compiled: &Compiled) -> Map<String, Value> {
     let word = model.spec.naming.resolutions.iter().find(|resolution| resolution.pixels == model.resolution);
     let value = json!({
         "name": plan.name,
+        "precision": compiled.precision.name(),
         "alpha": model.alpha,
         "rho": word.map(|resolution| &resolution.word),
         "resolution": model.resolution,

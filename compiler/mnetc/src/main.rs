@@ -12,6 +12,7 @@ mod list;
 mod output;
 mod pack;
 mod progress;
+mod prove;
 mod quantize;
 mod run;
 mod scores;
@@ -27,7 +28,6 @@ use args::{Cli, Command, Overrides};
 use clap::Parser;
 use mobilenet_compiler::compile::Request;
 use mobilenet_compiler::error::Report;
-use mobilenet_compiler::settings::Precision;
 use mobilenet_compiler::weights::{Weights, open};
 
 /// Why a command failed, and the exit status: 1 the input is at fault, 2 wrong usage.
@@ -92,27 +92,15 @@ impl Overrides {
         Ok(Some(weights?))
     }
 
-    /// Complains of bytes where a command knows only floats.
-    fn floats_only(&self) -> Result<(), Failure> {
-        match self.precision {
-            Some(args::Precision::Int8) => Err(Failure::usage("only `run` knows --precision int8 yet")),
-            _ => Ok(()),
-        }
-    }
-
     /// The request for a model with these overrides.
     fn request<'r>(&'r self, model: Option<&'r str>, weights: Option<&'r Weights>) -> Request<'r> {
-        let precision = self.precision.map(|precision| match precision {
-            args::Precision::Bf16 => Precision::Bf16,
-            args::Precision::F32 | args::Precision::Int8 => Precision::F32,
-        });
         Request {
             model,
             alpha: self.alpha,
             rho: self.rho.as_deref(),
             classes: self.classes,
             weights,
-            precision,
+            precision: self.precision,
             classifier: self.classifier,
             input: None,
         }

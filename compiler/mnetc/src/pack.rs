@@ -10,7 +10,6 @@ use crate::args::ModelArgs;
 
 /// Packs the weights of a model.
 pub(crate) fn pack(args: &ModelArgs, labels: Option<&Path>, output: &Path) -> Result<(), Failure> {
-    args.overrides.floats_only()?;
     let Some(weights) = args.overrides.open_weights()? else {
         return Err(Failure::usage("pack needs --weights FILE"));
     };

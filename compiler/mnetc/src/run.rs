@@ -8,6 +8,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use mobilenet_compiler::compile::{Compiled, compile};
 use mobilenet_compiler::names::Model;
+use mobilenet_compiler::settings::Precision;
 use mobilenet_compiler::weights::{self, Weights};
 use mobilenet_kernels::image::Image;
 use mobilenet_runtime::{Guess, Labels, Photo};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::args::RunArgs;
-use crate::engine::{Run, Runner};
+use crate::engine::{Engine, Run, Runner};
 use crate::output;
 use crate::progress;
 use crate::scores::Scores;
@@ -55,7 +56,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         fits(tensor, path, &compiled)?;
     }
     let labels = labels(args, &compiled)?;
-    let runner = Runner::of(&compiled, &args.overrides, &args.how)?;
+    let precision = precision(args, &weights);
+    let runner = Runner::new(&compiled, args.how.engine, args.how.isa)?.with_precision(precision);
     let inputs: Vec<Input<'_>> = match (tensor, &args.input) {
         (Some(tensor), Some(path)) => vec![Input::Tensor(path.display().to_string(), tensor)],
         _ => images.iter().map(|image| Input::Photo(image)).collect(),
@@ -125,6 +127,11 @@ fn is_model(operand: &str) -> bool {
     }
 }
 
+/// The numbers that are asked for, or else those of the weights.
+fn precision(args: &RunArgs, weights: &Weights) -> Precision {
+    args.overrides.precision.unwrap_or(weights.precision())
+}
+
 fn compiled(
     args: &RunArgs,
     model: Option<&str>,
@@ -132,6 +139,11 @@ fn compiled(
     tensor: Option<&Tensor>,
 ) -> Result<Compiled, Failure> {
     let mut request = args.overrides.request(model, Some(weights));
+    let bytes = precision(args, weights) == Precision::Int8 && request.classifier.is_none();
+    if bytes && args.how.engine == Some(Engine::Reference) {
+        // It takes no plan, and so runs networks of bytes that no kernel computes.
+        request.precision = Some(Precision::F32);
+    }
     request.input = match tensor {
         Some(Tensor::Floats(_, shape)) => Some(*shape),
         Some(Tensor::Bytes(bytes)) => square(bytes.len()),
@@ -233,6 +245,7 @@ fn print(
 ) -> Result<(), Failure> {
     let top = args.top.get();
     let (model, engine, isa) = (&compiled.plan.name, runner.engine.to_string(), runner.isa.name());
+    let precision = runner.precision;
     if args.json {
         let guess = |guess: Guess<'_>| json!({ "index": guess.index, "label": guess.label, "probability": guess.probability });
         let result = |Outcome { input, ms, scores }: &Outcome| {
@@ -242,12 +255,12 @@ fn print(
         let results: Vec<Value> = outcomes.iter().map(result).collect();
         let threads = args.how.threads.get();
         return output::json(
-            &json!({ "model": model, "engine": engine, "isa": isa, "threads": threads, "results": results }),
+            &json!({ "model": model, "engine": engine, "precision": precision.name(), "isa": isa, "threads": threads, "results": results }),
         );
     }
     let mut text = String::new();
     for Outcome { input, ms, scores } in outcomes {
-        text += &format!("{input}  ({model}, {engine}, {isa}, {ms:.2} ms)\n");
+        text += &format!("{input}  ({model}, {precision}, {engine}, {isa}, {ms:.2} ms)\n");
         for Guess { index, label, probability } in labels.top(&scores.probabilities(), top) {
             let line = format!("{:7.2} %  {index:4}  {label}", probability * 100.0);
             text += &format!("{}\n", line.trim_end());

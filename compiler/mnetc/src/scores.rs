@@ -27,9 +27,8 @@ pub(crate) enum Scores {
 }
 
 impl Scores {
-    /// The output of a quantised model, from its scores before softmax.
-    pub(crate) fn of_bytes(scores: Vec<i16>, quantised: &Quantised) -> Scores {
-        let output = quantised.probabilities(&scores);
+    /// The output of a quantised model, and its scores before softmax.
+    pub(crate) fn of_bytes(scores: Vec<i16>, output: Vec<i16>, quantised: &Quantised) -> Scores {
         Scores::Bytes { scores, output, integers: quantised.integers, affine: quantised.output }
     }
 

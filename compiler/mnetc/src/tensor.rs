@@ -3,10 +3,13 @@
 use std::fmt::Display;
 use std::path::Path;
 
-use mobilenet_compiler::files::write_file;
+use mobilenet_compiler::files::{read_file, write_file};
 use npyz::{AutoSerialize, NpyFile, WriterBuilder};
 
 use crate::Failure;
+
+/// Bytes of a tensor: the largest input, 4096 x 4096 in colour, as floats.
+const MOST: u64 = 200 << 20;
 
 /// An input in place of a photo.
 #[derive(Debug)]
@@ -49,6 +52,9 @@ pub(crate) fn read_row(path: &Path) -> Result<Vec<f32>, Failure> {
 /// The values and the shape of a `.npy` file.
 fn npy(path: &Path) -> Result<(Vec<f32>, Vec<usize>), Failure> {
     let bytes = read(path)?;
+    if overflows(&bytes) {
+        return Err(failed(path, &"it has fewer values than its shape says"));
+    }
     let file = NpyFile::new(&bytes[..]).map_err(|error| failed(path, &error))?;
     let shape: Vec<usize> = file.shape().iter().map(|&extent| extent as usize).collect();
     if file.order() != npyz::Order::C {
@@ -62,8 +68,18 @@ fn npy(path: &Path) -> Result<(Vec<f32>, Vec<usize>), Failure> {
     Ok((file.into_vec().map_err(|error| failed(path, &error))?, shape))
 }
 
+/// Whether the extents of a header's shape multiply to more than the reader, which does not look, can count.
+fn overflows(bytes: &[u8]) -> bool {
+    let header = String::from_utf8_lossy(bytes.get(..1 << 16).unwrap_or(bytes)).into_owned();
+    header.split("shape").skip(1).any(|rest| {
+        let extents = rest.split(')').next().unwrap_or_default().split(|c: char| !c.is_ascii_digit());
+        let mut extents = extents.filter(|extent| !extent.is_empty()).map(str::parse::<u64>);
+        extents.try_fold(1u64, |len, extent| len.checked_mul(extent.ok()?)).is_none()
+    })
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| failed(path, &error))
+    Ok(read_file(path, MOST)?)
 }
 
 fn failed(path: &Path, what: &dyn Display) -> Failure {

@@ -5,6 +5,7 @@ use mobilenet_kernels::layout::{Map, Order, Storage, Window};
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
+use super::bytes;
 use crate::plan::Kernel;
 
 /// `60800` as tokens, without a type suffix.
@@ -30,11 +31,12 @@ pub(super) fn descriptor(kernel: &Kernel) -> Option<(TokenStream, TokenStream)> 
             (quote!(Activation), quote!(Activation { map: #map, weights: #weights }))
         }
         Kernel::Pool(layer) => (quote!(Pool), pool(layer.layer())),
+        Kernel::Bytes(kernel) => return bytes::descriptor(kernel),
         Kernel::FullyConnected(_) | Kernel::Softmax(_) => return None,
     })
 }
 
-fn map(map: &Map) -> TokenStream {
+pub(super) fn map<const G: usize>(map: &Map<G>) -> TokenStream {
     let [height, width, channels, offset] = [map.height, map.width, map.channels, map.offset].map(number);
     match map.order {
         Order::Plane => quote!(Map::plane([#height, #width, #channels], #offset)),
@@ -45,7 +47,7 @@ fn map(map: &Map) -> TokenStream {
     }
 }
 
-fn window(window: &Window) -> TokenStream {
+pub(super) fn window(window: &Window) -> TokenStream {
     let [size, stride, top, left] = [window.size, window.stride, window.top, window.left].map(number);
     quote!(Window::new(#size, #stride, [#top, #left]))
 }

@@ -3,6 +3,7 @@
 //! The macro, the build-script function, `mnetc compile` and generated/ all come through [`network`], and so give the
 //! same tokens. Weights never become tokens; they are `include_bytes!`d.
 
+mod bytes;
 mod file;
 mod layer;
 mod names;
@@ -15,7 +16,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use crate::cost::Cost;
-use crate::plan::{Kernel, Part, Plan};
+use crate::plan::{ByteKernel, Kernel, Part, Plan};
 
 /// What is generated, besides what the plan says.
 #[derive(Clone, Debug)]
@@ -45,6 +46,13 @@ pub enum Classes {
     Fixed,
 }
 
+impl Network<'_> {
+    /// Where the number of classes stands: that of a network of bytes, whose weights are part of what it is, is its own.
+    fn classes(&self) -> Classes {
+        if self.plan.output.is_some() { Classes::Fixed } else { self.classes }
+    }
+}
+
 /// A kernel call, the constant that holds its layer, and the layer's type and value.
 struct Call<'p> {
     part: &'p Part,
@@ -56,9 +64,9 @@ struct Call<'p> {
 ///
 /// All but the type is inside an anonymous constant, so that its names cannot meet those of the code around it.
 pub fn network(network: &Network<'_>) -> TokenStream {
-    let Network { outer, ident, kernels, plan, .. } = network;
+    let Network { outer, ident, plan, .. } = network;
     let summary = summary(network);
-    let parameters = match network.classes {
+    let parameters = match network.classes() {
         Classes::Parameter => {
             let default = number(plan.classes);
             quote!(<const CLASSES: usize = #default>)
@@ -71,7 +79,8 @@ pub fn network(network: &Network<'_>) -> TokenStream {
     let constants = steps.iter().flatten().map(constant);
     let streams = steps.iter().filter(|calls| calls.len() > 1).map(|calls| stream(calls));
     let classifier = plan.parts().find_map(classifier);
-    let implementation = implementation(network, &steps);
+    let (imports, vectors) = (imports(network, &steps), bytes::constants(network));
+    let (implementation, quantised) = (implementation(network, &steps), bytes::implementation(network));
     let embedded = embedded(network);
     quote! {
         #[doc = #summary]
@@ -81,17 +90,36 @@ pub fn network(network: &Network<'_>) -> TokenStream {
 
         const _: () = {
             mod layers {
-                use #kernels::layer::*;
-                use #kernels::layout::{Map, Storage, Window};
+                #imports
 
                 #(#constants)*
                 #(#streams)*
                 #classifier
+                #vectors
             }
 
             #implementation
+            #quantised
             #embedded
         };
+    }
+}
+
+/// What the layers' constants are made of.
+fn imports(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream {
+    let kernels = &network.kernels;
+    if network.plan.output.is_none() {
+        return quote! {
+            use #kernels::layer::*;
+            use #kernels::layout::{Map, Storage, Window};
+        };
+    }
+    let stage = steps.iter().any(|calls| calls.len() > 1).then(|| quote!(use #kernels::layer::Stage;));
+    quote! {
+        use #kernels::layer::Checked;
+        #stage
+        use #kernels::layout::{Map, Window};
+        use #kernels::quantised::layer::*;
     }
 }
 
@@ -108,8 +136,12 @@ fn steps(plan: &Plan) -> Vec<Vec<Call<'_>>> {
 
 fn summary(network: &Network<'_>) -> String {
     let Plan { name, input: [height, width, channels], .. } = network.plan;
+    let numbers = match network.plan.precision() {
+        Precision::F32 => String::new(),
+        precision => format!(" in {precision}"),
+    };
     format!(
-        " `{name}`: {height} x {width} x {channels} in, {:.2} M multiply-adds, {} parameters, an arena of {} bytes.",
+        " `{name}`{numbers}: {height} x {width} x {channels} in, {:.2} M multiply-adds, {} parameters, an arena of {} bytes.",
         network.cost.macs as f64 / 1e6,
         network.cost.params,
         network.plan.arena_bytes(),
@@ -136,6 +168,8 @@ fn stream(calls: &[Call<'_>]) -> TokenStream {
     let stages = calls.iter().map(|Call { part, constant, .. }| match part.kernel {
         Kernel::Stem(_) => quote!(Stage::Stem(#constant)),
         Kernel::Conv(_) => quote!(Stage::Conv(#constant)),
+        Kernel::Bytes(ByteKernel::Stem(_)) => quote!(Stage::ByteStem(#constant)),
+        Kernel::Bytes(_) => quote!(Stage::ByteSeparable(#constant)),
         _ => quote!(Stage::Separable(#constant)),
     });
     quote! {
@@ -180,13 +214,25 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
     let params = cost.params - ((plan.embedding + 1) * plan.classes) as u64;
     let macs = cost.macs - (plan.embedding * plan.classes) as u64;
     let calls = steps.iter().map(|calls| self::call(calls));
-    let numbers = numbers(network);
-    let (parameters, arguments, classes) = match network.classes {
+    let precision = precision(network);
+    let (parameters, arguments, classes) = match network.classes() {
         Classes::Parameter => (quote!(<const CLASSES: usize>), quote!(<CLASSES>), quote!(CLASSES)),
         Classes::Fixed => {
             let classes = number(plan.classes);
             (quote!(), quote!(), quote!(#classes))
         }
+    };
+    let of_bytes = network.plan.output.is_some();
+    let weights = of_bytes.then(|| {
+        let section = quote!(#kernels::quantised::layout::Section::panels(1, #embedding, #classes));
+        quote!(const WEIGHTS: usize = Self::TRUNK + #section.len;)
+    });
+    let logits = match of_bytes {
+        true => quote! {
+            kernels.bytes().fully_connected(&layers::CLASSIFIER, weights, arena);
+            kernels.bytes().dequantise(&layers::SCORES, weights, arena);
+        },
+        false => quote!(kernels.fully_connected(const { &layers::classifier(#classes) }, weights, arena);),
     };
     quote! {
         impl #parameters #kernels::network::Network for #ident #arguments {
@@ -195,12 +241,13 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
             const CLASSES: usize = #classes;
             const EMBEDDING: usize = #embedding;
             const TRUNK: usize = #trunk;
+            #weights
             const FEATURES_AT: usize = #features;
             const SCORES_AT: usize = #scores;
             const MACS: u64 = #macs + (#embedding * #classes) as u64;
             const PARAMS: u64 = #params + ((#embedding + 1) * #classes) as u64;
             const FINGERPRINT: u64 = #fingerprint;
-            #numbers
+            #precision
             type Pixels = [u8; #len];
             type Tensor = [f32; #len];
             type Features = [f32; #embedding];
@@ -217,27 +264,28 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
             }
 
             fn logits(kernels: #kernels::Kernels<'_>, weights: &[f32], arena: &mut [f32]) {
-                kernels.fully_connected(const { &layers::classifier(#classes) }, weights, arena);
+                #logits
             }
         }
     }
 }
 
-/// Precision and classifier, where they are not `f32`s.
-fn numbers(network: &Network<'_>) -> TokenStream {
+/// Precision, and what the classifier is stored as, where they are not those of `f32`s.
+fn precision(network: &Network<'_>) -> TokenStream {
     let Network { kernels, plan, .. } = network;
-    let precision = match plan.precision() {
-        Precision::F32 => quote!(),
-        Precision::Bf16 => {
-            quote!(const PRECISION: #kernels::header::Precision = #kernels::header::Precision::Bf16;)
-        }
+    let name = match plan.precision() {
+        Precision::F32 => None,
+        Precision::Bf16 => Some(quote!(Bf16)),
+        Precision::Uint8 => Some(quote!(Uint8)),
+        Precision::Int8 => Some(quote!(Int8)),
     };
-    let stored = plan.parts().find_map(|part| match &part.kernel {
-        Kernel::FullyConnected(layer) => Some(layer.layer().storage),
-        _ => None,
+    let precision = name.map(|name| {
+        let path = quote!(#kernels::header::Precision);
+        quote!(const PRECISION: #path = #path::#name;)
     });
-    let classifier = stored.filter(|storage| *storage != Storage::F32).map(|stored| {
-        let storage = layer::storage(stored);
+    let stored = plan.numbers.stored().filter(|stored| stored.classifier != Storage::F32);
+    let classifier = stored.map(|stored| {
+        let storage = layer::storage(stored.classifier);
         quote!(const CLASSIFIER: #kernels::layout::Storage = #kernels::layout::#storage;)
     });
     quote!(#precision #classifier)
@@ -249,7 +297,8 @@ fn call(calls: &[Call<'_>]) -> TokenStream {
         return quote!(kernels.stream(&layers::STREAMED, image, weights, arena););
     };
     let method = names::method(&kind.to_string());
-    match part.kernel {
+    match &part.kernel {
+        Kernel::Bytes(kernel) => bytes::call(kernel, constant),
         Kernel::Stem(_) => quote!(kernels.stem(&layers::#constant, image, weights, arena);),
         _ => quote!(kernels.#method(&layers::#constant, weights, arena);),
     }

@@ -8,8 +8,9 @@ use quote::format_ident;
 /// The constants of layers: `conv_dw_1+conv_pw_1` gives `CONV_DW_1_CONV_PW_1`. Layers whose names differ only in what is
 /// no identifier are numbered.
 pub(super) fn constants<'l>(layers: impl Iterator<Item = &'l str>) -> Vec<Ident> {
-    // The one constant that is no layer's.
-    let mut taken = HashSet::from(["STREAMED".to_string()]);
+    // The constants that are no layer's.
+    let mut taken =
+        HashSet::from(["STREAMED", "FEATURES", "CLASSIFIER", "SCORES", "PROBABILITIES"].map(str::to_string));
     let mut constant = |layer: &str| {
         let legal = legal(&layer.to_uppercase());
         let numbered = (2..).map(|number| format!("{legal}_{number}"));
@@ -19,6 +20,11 @@ pub(super) fn constants<'l>(layers: impl Iterator<Item = &'l str>) -> Vec<Ident>
         Ident::new(&name, Span::call_site())
     };
     layers.map(&mut constant).collect()
+}
+
+/// A constant that has its name already.
+pub(super) fn constant(name: &str) -> Ident {
+    Ident::new(name, Span::call_site())
 }
 
 /// The method of [`Kernels`](mobilenet_kernels) that runs a layer type: `Separable` gives `separable`.

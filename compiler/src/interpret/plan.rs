@@ -2,13 +2,16 @@
 
 use std::num::NonZeroUsize;
 
-use mobilenet_kernels::image::Image;
-use mobilenet_kernels::network::{Line, floats, floats_mut};
+use mobilenet_kernels::image::{Image, Normalise};
+use mobilenet_kernels::network::{Line, bytes, floats, floats_mut};
 use mobilenet_kernels::{Kernels, Team};
 
+use super::QuantisedValue;
 use crate::error::{Complaint, Result};
-use crate::pack::{self, Tensors};
-use crate::plan::{Kernel, Plan, Step};
+use crate::ir::Shape;
+use crate::pack::{self, Source};
+use crate::plan::{ByteKernel, Kernel, Output, Plan, Step};
+use crate::quantised::Quantised;
 
 /// A plan with its packed weights and its arena.
 pub struct Interpreter {
@@ -30,10 +33,11 @@ impl Interpreter {
     /// # Errors
     ///
     /// Where a layer has no weights.
-    pub fn new(plan: Plan, tensors: &Tensors, kernels: Kernels<'static>) -> Result<Self> {
-        let payload = pack::payload(&plan, tensors)?;
+    pub fn new<'s>(plan: Plan, source: impl Into<Source<'s>>, kernels: Kernels<'static>) -> Result<Self> {
+        let payload = pack::payload(&plan, source)?;
         let mut weights = lines(payload.len());
-        floats_mut(&mut weights)[..payload.len()].copy_from_slice(&payload);
+        let words = payload.into_iter().map(|word| f32::from_bits(word.cast_unsigned()));
+        floats_mut(&mut weights).iter_mut().zip(words).for_each(|(to, word)| *to = word);
         let arena = lines(plan.arena);
         Ok(Interpreter { plan, weights, arena, kernels, team: None })
     }
@@ -71,7 +75,7 @@ impl Interpreter {
                 format!("the input has {found} values, the network takes {height}x{width}x{channels}");
             return Err(Complaint::new(message).into());
         }
-        let kernels = self.team.as_ref().map_or(self.kernels, |team| self.kernels.on(team));
+        let kernels = kernels(self.kernels, self.team.as_ref());
         for step in &self.plan.steps {
             run_step(step, kernels, image, floats(&self.weights), floats_mut(&mut self.arena));
             after(step, floats(&self.arena));
@@ -79,10 +83,67 @@ impl Interpreter {
         Ok(&floats(&self.arena)[self.plan.logits..][..self.plan.classes])
     }
 
+    /// Runs a network of bytes to its end, and gives its scores and its output, both in its own bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and where it is not one of bytes.
+    pub fn run_bytes(&mut self, image: Image<'_>) -> Result<[Vec<i16>; 2]> {
+        self.run(image)?;
+        let scores = self.bytes()?;
+        self.finish();
+        Ok([scores, self.bytes()?])
+    }
+
+    /// Runs a network of bytes and gives what each layer computes, in order, after the input. Of a plan that streams nothing
+    /// all is still there when its layer has run.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_bytes`](Self::run_bytes).
+    pub fn byte_values(&mut self, quantised: &Quantised, pixels: &[u8]) -> Result<Vec<QuantisedValue>> {
+        let [height, width, channels] = self.plan.input;
+        let input = QuantisedValue {
+            name: "input".into(),
+            shape: Shape::new(height, width, channels),
+            data: quantised.from_pixels(pixels),
+        };
+        let mut values = vec![input];
+        let none = Normalise { scale: [0.0; 4], offset: [0.0; 4] };
+        self.walk(Image::Pixels(pixels, &none), |step, arena| {
+            values.extend(step.parts.iter().filter_map(|part| {
+                let data = part.bytes(arena, quantised.integers)?;
+                Some(QuantisedValue { name: part.name.clone(), shape: part.output, data })
+            }));
+        })?;
+        Ok(values)
+    }
+
+    /// What comes after the scores of a network of bytes: its softmax. Nothing where it has none.
+    pub fn finish(&mut self) {
+        let kernels = kernels(self.kernels, self.team.as_ref()).bytes();
+        if let Some(Output { softmax: Some(softmax), .. }) = &self.plan.output {
+            kernels.softmax(softmax, floats(&self.weights), floats_mut(&mut self.arena));
+        }
+    }
+
+    fn bytes(&self) -> Result<Vec<i16>> {
+        let Some(Output { integers, at, .. }) = self.plan.output else {
+            return Err(Complaint::new("the network computes with floats").into());
+        };
+        let least = integers.range()[0] as i16;
+        let bytes = &bytes(floats(&self.arena))[at..at + self.plan.classes];
+        Ok(bytes.iter().map(|&byte| i16::from(byte) + least).collect())
+    }
+
     /// The pooled features of the last run.
     pub fn embedding(&self) -> &[f32] {
         &floats(&self.arena)[self.plan.features..][..self.plan.embedding]
     }
+}
+
+fn kernels<'t>(kernels: Kernels<'static>, team: Option<&'t Team>) -> Kernels<'t> {
+    team.map_or(kernels, |team| kernels.on(team))
 }
 
 fn run_step(step: &Step, kernels: Kernels<'_>, image: Image<'_>, weights: &[f32], arena: &mut [f32]) {
@@ -108,5 +169,30 @@ fn run_step(step: &Step, kernels: Kernels<'_>, image: Image<'_>, weights: &[f32]
         Kernel::Pool(layer) => kernels.pool(layer, weights, arena),
         Kernel::FullyConnected(layer) => kernels.fully_connected(layer, weights, arena),
         Kernel::Softmax(layer) => kernels.softmax(layer, arena),
+        Kernel::Bytes(kernel) => run_bytes(kernel, kernels, image, weights, arena),
+    }
+}
+
+fn run_bytes(
+    kernel: &ByteKernel,
+    kernels: Kernels<'_>,
+    image: Image<'_>,
+    weights: &[f32],
+    arena: &mut [f32],
+) {
+    let kernels = kernels.bytes();
+    match kernel {
+        ByteKernel::Stem(layer) => kernels.stem(layer, image, weights, arena),
+        ByteKernel::Depthwise(layer) => kernels.depthwise(layer, weights, arena),
+        ByteKernel::Pointwise(layer) => kernels.pointwise(layer, weights, arena),
+        ByteKernel::Separable(layer) => kernels.separable(layer, weights, arena),
+        ByteKernel::Pool(layer, numbers) => {
+            kernels.pool(layer, weights, arena);
+            kernels.dequantise(numbers, weights, arena);
+        }
+        ByteKernel::FullyConnected(layer, numbers) => {
+            kernels.fully_connected(layer, weights, arena);
+            kernels.dequantise(numbers, weights, arena);
+        }
     }
 }

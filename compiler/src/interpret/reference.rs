@@ -9,7 +9,7 @@ use crate::error::{Complaint, Result};
 use crate::family::Activation;
 use crate::ir::{Conv, Graph, NodeId, Op, Params, Shape};
 use crate::pack::{self, Folded, Tensors};
-use crate::plan::Options;
+use crate::settings::Stored;
 
 /// The value of a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,19 +26,18 @@ pub struct Value {
 pub struct Reference<'g> {
     graph: &'g Graph,
     tensors: &'g Tensors,
-    pointwise: Storage,
-    classifier: Storage,
+    stored: Stored,
 }
 
 impl<'g> Reference<'g> {
     /// A graph and the weights of its layers.
     pub fn new(graph: &'g Graph, tensors: &'g Tensors) -> Self {
-        Reference { graph, tensors, pointwise: Storage::F32, classifier: Storage::F32 }
+        Reference { graph, tensors, stored: Stored::default() }
     }
 
-    /// The same, with numbers rounded wherever a plan of these options rounds them.
-    pub fn rounded(self, options: Options) -> Self {
-        Reference { pointwise: options.pointwise, classifier: options.classifier, ..self }
+    /// The same, with numbers rounded wherever a plan rounds them whose weights are stored like this.
+    pub fn rounded(self, stored: Stored) -> Self {
+        Reference { stored, ..self }
     }
 
     /// Runs the network on a normalised image, and gives the value of every node in order; the last is the result.
@@ -106,8 +105,8 @@ impl<'g> Reference<'g> {
                 let loops = reference::depthwise;
                 let mut values =
                     self.conv(depthwise, Storage::F32, &input.data, input.shape, middle, loops)?;
-                reference::round(&mut values, self.pointwise);
-                self.conv(pointwise, self.pointwise, &values, middle, shape, reference::conv)?
+                reference::round(&mut values, self.stored.blocks);
+                self.conv(pointwise, self.stored.blocks, &values, middle, shape, reference::conv)?
             }
             Op::BatchNorm(batchnorm) => {
                 let (scale, shift) = pack::scale_and_shift(batchnorm, self.tensors)?;
@@ -150,7 +149,7 @@ impl<'g> Reference<'g> {
 
     fn fully_connected(&self, params: &Params, input: &Value, shape: Shape) -> Result<Vec<f32>> {
         let mut weights = pack::folded(params, self.tensors)?;
-        reference::round(&mut weights.kernel, self.classifier);
+        reference::round(&mut weights.kernel, self.stored.classifier);
         let window = Window { size: 1, stride: 1, top: 0, left: 0 };
         let sizes = Sizes { input: input.shape.array(), output: shape.array() };
         let mut sums = bias(&weights, shape);

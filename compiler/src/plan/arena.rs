@@ -1,12 +1,13 @@
 //! The arena: regions with lifetimes, laid over one another.
 
-use mobilenet_kernels::layout::aligned;
+/// Bytes of a cache line: regions take whole ones.
+const LINE: usize = 64;
 
 /// A region of the arena, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegionId(usize);
 
-/// Something that needs memory from one step to another.
+/// Something that needs so many bytes of memory from one step to another.
 #[derive(Clone, Debug)]
 struct Region {
     len: usize,
@@ -22,25 +23,25 @@ pub struct Regions(Vec<Region>);
 #[derive(Clone, Debug)]
 pub struct Placement {
     offsets: Vec<usize>,
-    /// `f32`s of the arena so far.
+    /// Bytes of the arena so far.
     pub len: usize,
 }
 
 impl Regions {
-    /// A region of `len` values that lives during `step`.
+    /// A region of `len` bytes that lives during `step`.
     pub fn add(&mut self, len: usize, step: usize) -> RegionId {
-        self.0.push(Region { len: aligned(len), birth: step, death: step });
+        self.0.push(Region { len: len.next_multiple_of(LINE), birth: step, death: step });
         RegionId(self.0.len() - 1)
     }
 
-    /// Lets a region live until `step`, and hold `len` values.
+    /// Lets a region live until `step`, and hold `len` bytes.
     pub fn extend(&mut self, id: RegionId, len: usize, step: usize) {
         let region = &mut self.0[id.0];
-        region.len = region.len.max(aligned(len));
+        region.len = region.len.max(len.next_multiple_of(LINE));
         region.death = region.death.max(step);
     }
 
-    /// Values up to which the arena is taken during `step`.
+    /// Bytes up to which the arena is taken during `step`.
     pub fn top(&self, placement: &Placement, step: usize) -> usize {
         let live = |r: &Region| r.birth <= step && step <= r.death;
         let ends =
@@ -101,8 +102,8 @@ mod tests {
         regions.extend(b, 50, 1);
         let c = regions.add(90, 1);
         let placement = regions.place();
-        assert_eq!([a, b, c].map(|id| placement.offset(id)), [0, 112, 0]);
-        assert_eq!(placement.len, 112 + 64);
-        assert_eq!(regions.top(&placement, 1), 112 + 64);
+        assert_eq!([a, b, c].map(|id| placement.offset(id)), [0, 128, 0]);
+        assert_eq!(placement.len, 128 + 64);
+        assert_eq!(regions.top(&placement, 1), 128 + 64);
     }
 }

@@ -6,10 +6,8 @@
 
 use std::ops::RangeInclusive;
 
-use mobilenet_kernels::layout::{Map, Order, padded};
-use mobilenet_kernels::pack;
-
-use super::{Kernel, Part, Plan};
+use super::uses::Uses;
+use super::{ByteKernel, Kernel, Part, Plan};
 
 /// What a stretch of the arena holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,10 +18,19 @@ pub enum Holds {
     Ring,
     /// What a layer needs while it runs: a line buffer, or rows of depthwise output.
     Scratch,
+    /// Sums of the rows that a layer multiplies, while it runs.
+    Sums,
     /// The pooled features.
     Features,
     /// The network's output.
     Output,
+}
+
+impl Holds {
+    /// Whether it is needed only while its layer runs.
+    pub fn is_temporary(self) -> bool {
+        matches!(self, Holds::Scratch | Holds::Sums)
+    }
 }
 
 /// How a map replaces the one that it is computed from, in the same bytes.
@@ -35,7 +42,7 @@ pub enum InPlace {
     Whole,
 }
 
-/// A stretch of the arena. Offsets and lengths count `f32`s.
+/// A stretch of the arena. Offsets and lengths count bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
     /// Its offset.
@@ -55,7 +62,7 @@ pub struct Lifetime {
     pub part: usize,
     /// What it is.
     pub holds: Holds,
-    /// Where it lies: two spans where its rows wrap around the end of their ring.
+    /// Where it lies: two spans where its rows wrap around the end of their ring, or where it is there as bytes and as numbers.
     pub spans: Vec<Span>,
     /// Rows that are kept.
     pub rows: usize,
@@ -68,93 +75,40 @@ pub struct Lifetime {
 impl Lifetime {
     /// Bytes that it takes.
     pub fn bytes(&self) -> usize {
-        self.spans.iter().map(|span| span.len).sum::<usize>() * size_of::<f32>()
-    }
-}
-
-/// What a kernel reads, writes and uses, as places in the arena.
-struct Uses {
-    input: Option<Map>,
-    /// A map, where the output is one.
-    output: Option<Map>,
-    scratch: Option<(usize, usize)>,
-    /// Output rows at a time.
-    strip: usize,
-}
-
-impl Kernel {
-    fn uses(&self) -> Uses {
-        let maps = |input: Map, output: Map| Uses {
-            input: Some(input),
-            output: Some(output),
-            scratch: None,
-            strip: output.height,
-        };
-        match self {
-            Kernel::Stem(checked) => {
-                let layer = checked.layer();
-                let scratch = Some((layer.lines, layer.lines_len()));
-                Uses { input: None, output: Some(layer.output), scratch, strip: layer.strip }
-            }
-            Kernel::Conv(checked) => {
-                let layer = checked.layer();
-                let scratch = Some((layer.lines, layer.lines_len()));
-                Uses { scratch, strip: layer.strip, ..maps(layer.input, layer.output) }
-            }
-            Kernel::Separable(checked) => {
-                let layer = checked.layer();
-                let scratch = Some((layer.scratch, layer.scratch_len()));
-                Uses { scratch, strip: layer.strip, ..maps(layer.input, layer.output) }
-            }
-            Kernel::Depthwise(checked) => maps(checked.layer().input, checked.layer().output),
-            Kernel::Pointwise(checked) => maps(checked.layer().input, checked.layer().output),
-            // Elementwise: each value replaces itself.
-            Kernel::BatchNorm(checked) => Uses { strip: 1, ..maps(checked.layer().map, checked.layer().map) },
-            Kernel::Activation(checked) => {
-                Uses { strip: 1, ..maps(checked.layer().map, checked.layer().map) }
-            }
-            Kernel::Pool(checked) => {
-                Uses { input: Some(checked.layer().input), output: None, scratch: None, strip: 1 }
-            }
-            Kernel::FullyConnected(_) | Kernel::Softmax(_) => {
-                Uses { input: None, output: None, scratch: None, strip: 1 }
-            }
-        }
+        self.spans.iter().map(|span| span.len).sum()
     }
 }
 
 impl Plan {
     /// What lies in the arena when, in the order in which it is first written.
     pub fn memory(&self) -> Vec<Lifetime> {
-        let parts: Vec<(usize, &Kernel)> = (self.steps.iter().enumerate())
-            .flat_map(|(step, parts)| parts.parts.iter().map(move |part| (step, &part.kernel)))
+        let parts: Vec<(usize, &Part)> = (self.steps.iter().enumerate())
+            .flat_map(|(step, parts)| parts.parts.iter().map(move |part| (step, part)))
             .collect();
         let last_step = self.steps.len().saturating_sub(1);
         let mut lifetimes = Vec::new();
-        for (part, &(step, kernel)) in parts.iter().enumerate() {
+        for (part, &(step, Part { kernel, output, .. })) in parts.iter().enumerate() {
             // A value is read by the next kernel and no other; the last one is the network's result.
             let read = parts.get(part + 1).map_or(last_step, |&(step, _)| step);
             let uses = kernel.uses();
             let in_place = in_place(&uses);
-            if let Some((offset, len)) = uses.scratch {
+            for &(holds, [offset, len]) in &uses.scratch {
                 let spans = vec![Span { offset, len, row: 0, rows: 1 }];
-                let holds = Holds::Scratch;
                 lifetimes.push(Lifetime { part, holds, spans, rows: 1, steps: step..=step, in_place: None });
             }
-            let (holds, spans, steps) = match (kernel, uses.output) {
-                (_, Some(map)) => {
-                    let holds = if kept(&map) < map.height { Holds::Ring } else { Holds::Map };
-                    (holds, spans(&map), step..=read)
-                }
-                (Kernel::Pool(layer), None) => {
-                    (Holds::Features, vector(layer.layer().output, self.embedding), step..=read)
-                }
-                (Kernel::FullyConnected(layer), None) => {
-                    (Holds::Output, vector(layer.layer().output, self.classes), step..=last_step)
+            let (holds, spans) = match (uses.output, kernel.vectors(output.len())) {
+                (Some(map), _) if map.kept() < map.height => (Holds::Ring, map.spans()),
+                (Some(map), _) => (Holds::Map, map.spans()),
+                (None, Some((holds, vectors))) => {
+                    let span = |[offset, len]: [usize; 2]| Span { offset, len, row: 0, rows: 1 };
+                    (holds, vectors.into_iter().map(span).collect())
                 }
                 // Softmax works on the output, which is there already.
-                _ => continue,
+                (None, None) => continue,
             };
+            // The output stays, and of bytes the features too.
+            let stays = holds == Holds::Output || holds == Holds::Features && self.output.is_some();
+            let steps = step..=if stays { last_step } else { read };
             let rows = spans.iter().map(|span| span.rows).sum();
             lifetimes.push(Lifetime { part, holds, spans, rows, steps, in_place });
         }
@@ -163,7 +117,7 @@ impl Plan {
 
     /// Bytes of packed weights that a kernel call reads.
     pub fn weight_bytes_of(&self, kernel: &Kernel) -> usize {
-        let offsets = match kernel {
+        let mut offsets = match kernel {
             Kernel::Stem(layer) => vec![layer.layer().weights],
             Kernel::Conv(layer) => vec![layer.layer().weights],
             Kernel::Depthwise(layer) => vec![layer.layer().weights],
@@ -173,39 +127,20 @@ impl Plan {
             Kernel::Activation(layer) => vec![layer.layer().weights],
             Kernel::FullyConnected(layer) => vec![layer.layer().weights],
             Kernel::Pool(_) | Kernel::Softmax(_) => vec![],
+            Kernel::Bytes(kernel) => kernel.weights(),
         };
+        // Softmax is no step of a network of bytes; it goes with the scores.
+        if let (Kernel::Bytes(ByteKernel::FullyConnected(..)), Some(output)) = (kernel, &self.output) {
+            offsets.extend(output.softmax.map(|softmax| softmax.layer().weights));
+        }
         let sections = self.sections.iter().filter(|section| offsets.contains(&section.offset));
         sections.map(|section| section.len * size_of::<f32>()).sum()
     }
 }
 
-impl Part {
-    /// The layer's output, (height, width, channels), out of an arena in which it has just been written. Only the last rows
-    /// of a ring are still there.
-    pub fn value(&self, arena: &[f32]) -> Vec<f32> {
-        let mut value = vec![0.0; self.output.len()];
-        match (self.kernel.uses().output, &self.kernel) {
-            (Some(map), _) => pack::from_map(&map, arena, &mut value),
-            (None, Kernel::Pool(layer)) => copy(layer.layer().output, arena, &mut value),
-            (None, Kernel::FullyConnected(layer)) => copy(layer.layer().output, arena, &mut value),
-            (None, Kernel::Softmax(layer)) => copy(layer.layer().vector, arena, &mut value),
-            (None, _) => {}
-        }
-        value
-    }
-}
-
-fn copy(offset: usize, arena: &[f32], value: &mut [f32]) {
-    value.copy_from_slice(&arena[offset..offset + value.len()]);
-}
-
-fn vector(offset: usize, len: usize) -> Vec<Span> {
-    vec![Span { offset, len: padded(len), row: 0, rows: 1 }]
-}
-
 fn in_place(uses: &Uses) -> Option<InPlace> {
     let (input, output) = (uses.input?, uses.output?);
-    let apart = input.offset + input.len() <= output.offset || output.offset + output.len() <= input.offset;
+    let apart = input.end() <= output.offset || output.end() <= input.offset;
     match apart {
         true => None,
         false if uses.strip == output.height => Some(InPlace::Whole),
@@ -213,44 +148,14 @@ fn in_place(uses: &Uses) -> Option<InPlace> {
     }
 }
 
-/// Rows of a map that are in memory at once.
-fn kept(map: &Map) -> usize {
-    match map.order {
-        Order::Plane => map.height,
-        Order::Rows { slots, .. } => slots.min(map.height),
-    }
-}
-
-/// Where the rows of a map lie.
-fn spans(map: &Map) -> Vec<Span> {
-    let rows = kept(map);
-    let (slots, first) = match map.order {
-        Order::Plane => (rows, 0),
-        // Of a ring that is shorter than the map every slot is taken, whichever row is in it.
-        Order::Rows { slots, .. } if slots <= rows => (slots, 0),
-        Order::Rows { slots, first } => (slots, first),
-    };
-    let span = |slot: usize, row: usize, rows: usize| Span {
-        offset: map.offset + slot * map.row_len(),
-        len: rows * map.row_len(),
-        row,
-        rows,
-    };
-    let before_the_end = rows.min(slots - first);
-    let mut spans = vec![span(first, 0, before_the_end)];
-    if before_the_end < rows {
-        spans.push(span(0, before_the_end, rows - before_the_end));
-    }
-    spans
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::compile::{Request, compile};
     use crate::names::Catalogue;
-    use crate::plan::Options;
-    use mobilenet_kernels::layout::Storage;
+    use crate::plan::{Bytes, Numbers, Options};
+    use crate::settings::Precision;
+    use crate::weights::Integers;
 
     fn plans() -> Vec<Plan> {
         let catalogue = Catalogue::built_in().unwrap();
@@ -260,12 +165,21 @@ mod tests {
         for name in &names {
             let compiled = compile(&Request { model: Some(name), ..Request::default() }).unwrap();
             plans.push(Plan::new(&compiled.graph, Options { stream: false, ..Options::default() }).unwrap());
-            let narrow = Options { pointwise: Storage::Bf16, classifier: Storage::F16, ..Options::default() };
-            plans.push(Plan::new(&compiled.graph, narrow).unwrap());
+            let stored = Precision::Bf16.stored().unwrap();
+            let bf16 = Options { numbers: Numbers::Floats(stored), ..Options::default() };
+            plans.push(Plan::new(&compiled.graph, bf16).unwrap());
             // As it was lowered, batch norms and clamps are layers of their own, in place.
             plans.push(Plan::new(&compiled.raw, Options::default()).unwrap());
             plans.push(compiled.plan);
+            // No 8-bit kernel computes the network of full convolutions.
+            for integers in [Integers::U8, Integers::I8] {
+                let numbers = Numbers::Bytes(Bytes { integers, softmax: true, mean: false });
+                let options = Options { numbers, ..Options::default() };
+                plans.extend(Plan::new(&compiled.graph, options));
+                plans.extend(Plan::new(&compiled.raw, Options { stream: false, ..options }));
+            }
         }
+        assert!(plans.iter().filter(|plan| plan.output.is_some()).count() > 4 * 16);
         plans
     }
 
@@ -277,10 +191,12 @@ mod tests {
                 for b in &memory[i + 1..] {
                     let meet = a.steps.start().max(b.steps.start()) <= a.steps.end().min(b.steps.end());
                     let replaced = b.in_place.is_some() && b.part == a.part + 1 && a.holds == Holds::Map;
+                    // Of streamed layers only one computes at a time.
+                    let turns = a.holds.is_temporary() && b.holds.is_temporary() && a.part != b.part;
                     let shares =
                         |a: &Span, b: &Span| a.offset < b.offset + b.len && b.offset < a.offset + a.len;
                     let overlap = a.spans.iter().any(|a| b.spans.iter().any(|b| shares(a, b)));
-                    assert!(!meet || replaced || !overlap, "{}: {a:?} and {b:?}", plan.name);
+                    assert!(!meet || replaced || turns || !overlap, "{}: {a:?} and {b:?}", plan.name);
                 }
             }
         }
@@ -293,11 +209,13 @@ mod tests {
             let end = memory.iter().flat_map(|life| &life.spans).map(|span| span.offset + span.len).max();
             // Regions may be rounded up, and a spare row is not counted.
             assert!(
-                end.is_some_and(|end| end <= plan.arena && end + plan.arena / 20 >= plan.arena),
+                end.is_some_and(
+                    |end| end <= plan.arena_bytes() && end + plan.arena_bytes() / 20 >= plan.arena_bytes()
+                ),
                 "{}",
                 plan.name
             );
-            let written = memory.iter().filter(|life| life.holds != Holds::Scratch).count();
+            let written = memory.iter().filter(|life| !life.holds.is_temporary()).count();
             let softmax = plan.parts().filter(|part| matches!(part.kernel, Kernel::Softmax(_))).count();
             assert_eq!(written + softmax, plan.parts().count(), "{}", plan.name);
         }
@@ -309,23 +227,5 @@ mod tests {
             let sum: usize = plan.parts().map(|part| plan.weight_bytes_of(&part.kernel)).sum();
             assert_eq!(sum, plan.weights * size_of::<f32>(), "{}", plan.name);
         }
-    }
-
-    #[test]
-    fn rows_wrap_around_the_end_of_their_ring() {
-        let map = |slots, first| Map {
-            height: 4,
-            width: 2,
-            channels: 8,
-            offset: 100,
-            order: Order::Rows { slots, first },
-        };
-        let found = |map: Map| -> Vec<[usize; 4]> {
-            spans(&map).iter().map(|span| [span.offset, span.len, span.row, span.rows]).collect()
-        };
-        assert_eq!(found(map(5, 0)), [[100, 64, 0, 4]]);
-        assert_eq!(found(map(5, 4)), [[164, 16, 0, 1], [100, 48, 1, 3]]);
-        assert_eq!(found(map(3, 2)), [[100, 48, 0, 3]]);
-        assert_eq!(found(map(8, 2)), [[132, 64, 0, 4]]);
     }
 }

@@ -9,13 +9,20 @@
 //!   each map in a ring. How many layers is decided by trying: the smallest arena wins;
 //! * **elsewhere**, in a region of its own.
 //!
+//! Networks of bytes are planned in the same way: what differs is how channels are padded and how many rows kernels like to
+//! compute at once (`element.rs`), and the kernels themselves (`bytes.rs`).
+//!
 //! Each step is a layer descriptor of `mobilenet-kernels` that has been checked to stay inside arena and weights.
 //! Compiled code calls the kernels with these as constants; the interpreter walks the same list.
 
 pub mod arena;
 mod build;
+mod bytes;
+mod element;
 pub mod memory;
 mod place;
+mod uses;
+mod value;
 
 use mobilenet_kernels::header::Precision;
 use mobilenet_kernels::layer::{
@@ -24,9 +31,14 @@ use mobilenet_kernels::layer::{
 };
 use mobilenet_kernels::layout::Storage;
 
+pub use bytes::{ByteContent, ByteKernel, Bytes, Output};
+use element::Element;
+
 use crate::error::Result;
 use crate::family;
 use crate::ir::{self, Graph, Params, Shape};
+use crate::settings::Stored;
+use crate::weights::Integers;
 
 /// A network, ready to be run: steps in order, and where everything lies.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +55,10 @@ pub struct Plan {
     pub features: usize,
     /// Arena offset of the output.
     pub logits: usize,
+    /// What it computes with.
+    pub numbers: Numbers,
+    /// Of a network of bytes, its output in these.
+    pub output: Option<Output>,
     /// `f32`s of the arena.
     pub arena: usize,
     /// `f32`s of the packed weights.
@@ -87,6 +103,7 @@ pub enum Kernel {
     Pool(Checked<Pool>),
     FullyConnected(Checked<FullyConnected>),
     Softmax(Checked<Softmax>),
+    Bytes(ByteKernel),
 }
 
 impl Kernel {
@@ -103,6 +120,7 @@ impl Kernel {
             Kernel::Pool(_) => "pool",
             Kernel::FullyConnected(_) => "fully_connected",
             Kernel::Softmax(_) => "softmax",
+            Kernel::Bytes(kernel) => kernel.name(),
         }
     }
 
@@ -112,6 +130,7 @@ impl Kernel {
             Kernel::Stem(layer) => Some(layer.layer().strip),
             Kernel::Conv(layer) => Some(layer.layer().strip),
             Kernel::Separable(layer) => Some(layer.layer().strip),
+            Kernel::Bytes(kernel) => kernel.strip(),
             _ => None,
         }
     }
@@ -122,6 +141,7 @@ impl Kernel {
             Kernel::Stem(layer) => Some(Stage::Stem(*layer)),
             Kernel::Conv(layer) => Some(Stage::Conv(*layer)),
             Kernel::Separable(layer) => Some(Stage::Separable(*layer)),
+            Kernel::Bytes(kernel) => kernel.stage(),
             _ => None,
         }
     }
@@ -174,6 +194,33 @@ pub enum Content {
     },
     /// The bounds of a clamp on its own.
     Bounds(family::Activation),
+    /// A section of a network of bytes.
+    Bytes(ByteContent),
+}
+
+/// What a plan computes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// Floats, whose weights are stored like this.
+    Floats(Stored),
+    /// The bytes of a quantised network.
+    Bytes(Bytes),
+}
+
+impl Numbers {
+    /// What weights are stored as, where they are floats.
+    pub fn stored(self) -> Option<Stored> {
+        match self {
+            Numbers::Floats(stored) => Some(stored),
+            Numbers::Bytes(_) => None,
+        }
+    }
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Numbers::Floats(Stored::default())
+    }
 }
 
 /// What the planner may do.
@@ -181,15 +228,13 @@ pub enum Content {
 pub struct Options {
     /// Stream the first layers where that makes the arena smaller.
     pub stream: bool,
-    /// What the pointwise weights of blocks are stored as, `f32`s or bf16s.
-    pub pointwise: Storage,
-    /// What the classifier's weights are stored as, `f32`s or f16s.
-    pub classifier: Storage,
+    /// What it computes with.
+    pub numbers: Numbers,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { stream: true, pointwise: Storage::F32, classifier: Storage::F32 }
+        Options { stream: true, numbers: Numbers::default() }
     }
 }
 
@@ -204,10 +249,12 @@ impl Plan {
     /// Where a layer is one that no kernel computes.
     pub fn new(graph: &Graph, options: Options) -> Result<Plan> {
         let chain = place::chain(graph)?;
+        let element = Element::of(options.numbers);
         let streamable = if options.stream { place::streamable(&chain).min(MOST_STREAMED) } else { 1 };
         let mut best: Option<Plan> = None;
         for head in 1..=streamable.max(1) {
-            let plan = build::build(&graph.name, &chain, place::place(&chain, head, options), options)?;
+            let plan =
+                build::build(&graph.name, &chain, place::place(&chain, head, element), options.numbers)?;
             if best.as_ref().is_none_or(|best| plan.arena < best.arena) {
                 best = Some(plan);
             }
@@ -219,17 +266,29 @@ impl Plan {
     /// windows and order. Weights packed for one plan are refused by another.
     pub fn fingerprint(&self) -> u64 {
         let mut text = format!("{:?}", self.input);
+        text += &match self.numbers {
+            Numbers::Floats(stored) if stored == Stored::default() => String::new(),
+            Numbers::Floats(stored) => format!("{stored:?}"),
+            Numbers::Bytes(bytes) => bytes.integers.name().into(),
+        };
         for section in &self.sections {
             let shape = match &section.content {
-                Content::Panels { inputs, storage, .. } if section.offset + section.len == self.weights => {
-                    format!("classifier {inputs}{}", suffix(*storage))
+                Content::Panels { inputs: run, .. } | Content::Bytes(ByteContent::Panels { run, .. })
+                    if section.offset + section.len == self.weights =>
+                {
+                    format!("classifier {run}")
                 }
-                Content::Panels { inputs, outputs, storage, .. } => {
-                    format!("panels {inputs}x{outputs}{}", suffix(*storage))
-                }
+                Content::Panels { inputs, outputs, .. } => format!("panels {inputs}x{outputs}"),
                 Content::Depthwise { channels, taps, .. } => format!("depthwise {channels}x{taps}"),
                 Content::BatchNorm { channels, .. } => format!("batchnorm {channels}"),
                 Content::Bounds(_) => "bounds".into(),
+                Content::Bytes(ByteContent::Panels { runs, run, outputs, .. }) => {
+                    format!("panels {runs}x{run}x{outputs}")
+                }
+                Content::Bytes(ByteContent::Depthwise { channels, .. }) => format!("depthwise {channels}"),
+                Content::Bytes(ByteContent::Mean { pixels }) => format!("mean {pixels}"),
+                Content::Bytes(ByteContent::Inputs(_) | ByteContent::Outputs(_)) => "affine".into(),
+                Content::Bytes(ByteContent::Softmax) => "softmax".into(),
             };
             text += &format!(";{}:{shape}", section.offset);
         }
@@ -239,6 +298,9 @@ impl Plan {
                 Kernel::Conv(layer) => Some(layer.layer().window),
                 Kernel::Depthwise(layer) => Some(layer.layer().window),
                 Kernel::Separable(layer) => Some(layer.layer().window),
+                Kernel::Bytes(ByteKernel::Stem(layer)) => Some(layer.layer().window),
+                Kernel::Bytes(ByteKernel::Depthwise(layer)) => Some(layer.layer().window),
+                Kernel::Bytes(ByteKernel::Separable(layer)) => Some(layer.layer().window),
                 _ => None,
             };
             if let Some(w) = window {
@@ -248,11 +310,14 @@ impl Plan {
         fnv1a(text.as_bytes())
     }
 
-    /// The numbers that its blocks compute with, as its packed weights say it.
+    /// Its precision, as packed weights say it.
     pub fn precision(&self) -> Precision {
-        let bf16 =
-            |section: &Section| matches!(section.content, Content::Panels { storage: Storage::Bf16, .. });
-        if self.sections.iter().any(bf16) { Precision::Bf16 } else { Precision::F32 }
+        match self.numbers {
+            Numbers::Floats(Stored { blocks: Storage::Bf16, .. }) => Precision::Bf16,
+            Numbers::Floats(_) => Precision::F32,
+            Numbers::Bytes(Bytes { integers: Integers::U8, .. }) => Precision::Uint8,
+            Numbers::Bytes(Bytes { integers: Integers::I8, .. }) => Precision::Int8,
+        }
     }
 
     /// All kernel calls, streamed ones included, in network order.
@@ -268,15 +333,6 @@ impl Plan {
     /// Bytes of the packed weights, header included.
     pub fn weight_bytes(&self) -> usize {
         self.weights * size_of::<f32>() + mobilenet_kernels::header::LEN
-    }
-}
-
-/// What is said of weights that are no `f32`s.
-fn suffix(storage: Storage) -> &'static str {
-    match storage {
-        Storage::F32 => "",
-        Storage::Bf16 => " bf16",
-        Storage::F16 => " f16",
     }
 }
 

@@ -1,9 +1,9 @@
 //! Deciding where each map goes, before offsets are known.
 
-use mobilenet_kernels::layer::Separable;
-use mobilenet_kernels::layout::{Order, padded};
+use mobilenet_kernels::layout::Order;
+use mobilenet_kernels::quantised;
 
-use super::Options;
+use super::Element;
 use super::arena::{RegionId, Regions};
 use crate::error::{Complaint, Result};
 use crate::ir::{Conv, Graph, Node, Op, Shape};
@@ -11,8 +11,8 @@ use crate::ir::{Conv, Graph, Node, Op, Shape};
 /// Maps of up to this many pixels are computed whole, as planes: one flat run of pixels, no remainder tiles.
 const SMALL: usize = 256;
 
-/// `f32`s of a scratch strip that stay in the second-level cache beside the weights.
-const STRIP: usize = 16 * 1024;
+/// Most rows of a strip: beyond, less and less is won.
+const MOST_ROWS: usize = 8;
 
 /// A layer and the shape that goes into it.
 #[derive(Clone, Copy)]
@@ -39,6 +39,8 @@ pub(super) struct Draft {
     pub(super) strip: usize,
     /// Line buffer or scratch strip.
     pub(super) scratch: Option<RegionId>,
+    /// Row sums, where kernels have a zero point.
+    pub(super) sums: Option<RegionId>,
 }
 
 /// All layers with their places; the first `head` are streamed.
@@ -46,6 +48,14 @@ pub(super) struct Drafts {
     pub(super) head: usize,
     pub(super) drafts: Vec<Draft>,
     pub(super) regions: Regions,
+    /// Of a network of bytes; those of floats are placed when the rest is.
+    pub(super) vectors: Option<Vectors>,
+}
+
+/// Where features and scores go, as bytes and as the numbers that these stand for.
+pub(super) struct Vectors {
+    pub(super) features: [RegionId; 2],
+    pub(super) scores: [RegionId; 2],
 }
 
 /// The layers of a graph in order, without its input.
@@ -82,18 +92,15 @@ fn window(op: &Op) -> Option<&Conv> {
     }
 }
 
-fn row_len(shape: Shape) -> usize {
-    shape.width * padded(shape.channels)
-}
-
 fn is_small(shape: Shape) -> bool {
     shape.height * shape.width <= SMALL
 }
 
 /// Places all layers, the first `head` of them streamed.
-pub(super) fn place(chain: &[Link<'_>], head: usize, options: Options) -> Drafts {
-    let mut placer = Placer { chain, head, options, regions: Regions::default(), last: None };
-    let strips = head_strips(&chain[..head]);
+pub(super) fn place(chain: &[Link<'_>], head: usize, element: Element) -> Drafts {
+    let mut placer =
+        Placer { chain, head, element, regions: Regions::default(), last: None, shared: [None; 2] };
+    let strips = head_strips(&chain[..head], element);
     let slots = ring_slots(&chain[..head], &strips);
     let drafts = (0..chain.len())
         .map(|i| {
@@ -106,15 +113,19 @@ pub(super) fn place(chain: &[Link<'_>], head: usize, options: Options) -> Drafts
             }
         })
         .collect();
-    Drafts { head, drafts, regions: placer.regions }
+    let vectors = (!element.is_float()).then(|| placer.vectors()).flatten();
+    Drafts { head, drafts, regions: placer.regions, vectors }
 }
 
-/// Output rows at a time of each streamed layer: what the next consumes in one go, the last one row.
-fn head_strips(head: &[Link<'_>]) -> Vec<usize> {
-    let mut strips = vec![1; head.len()];
-    for i in (0..head.len().saturating_sub(1)).rev() {
-        let stride = window(&head[i + 1].node.op).map_or(1, |conv| conv.stride);
-        strips[i] = (strips[i + 1] * stride).min(head[i].node.shape.height);
+/// Output rows at a time of each streamed layer: as few as its kernel likes, or what the next consumes in one go.
+fn head_strips(head: &[Link<'_>], element: Element) -> Vec<usize> {
+    let rows = |link: &Link<'_>| element.least_rows().min(link.node.shape.height);
+    let mut strips: Vec<usize> = head.iter().map(rows).collect();
+    if element.is_float() {
+        for i in (0..head.len().saturating_sub(1)).rev() {
+            let stride = window(&head[i + 1].node.op).map_or(1, |conv| conv.stride);
+            strips[i] = (strips[i + 1] * stride).min(head[i].node.shape.height);
+        }
     }
     strips
 }
@@ -155,9 +166,11 @@ fn ring_slots(head: &[Link<'_>], strips: &[usize]) -> Vec<usize> {
 struct Placer<'c, 'g> {
     chain: &'c [Link<'g>],
     head: usize,
-    options: Options,
+    element: Element,
     regions: Regions,
     last: Option<Spot>,
+    /// Scratch and row sums of all streamed layers: when one runs, those before it have, and those after it wait.
+    shared: [Option<RegionId>; 2],
 }
 
 impl Placer<'_, '_> {
@@ -180,6 +193,11 @@ impl Placer<'_, '_> {
         draft
     }
 
+    /// Bytes of a row over all channels.
+    fn row_len(&self, shape: Shape) -> usize {
+        shape.width * self.element.padded(shape.channels) * self.element.size()
+    }
+
     /// A map of its own.
     fn fresh(&mut self, i: usize, order: Order) -> Spot {
         let shape = self.chain[i].node.shape;
@@ -187,7 +205,7 @@ impl Placer<'_, '_> {
             Order::Plane => shape.height,
             Order::Rows { slots, .. } => slots,
         };
-        let region = self.regions.add(rows * row_len(shape), self.step(i));
+        let region = self.regions.add(rows * self.row_len(shape), self.step(i));
         Spot { region, shape, order }
     }
 
@@ -195,8 +213,8 @@ impl Placer<'_, '_> {
     fn streamed(&mut self, i: usize, strip: usize, slots: usize) -> Draft {
         let input = self.input(i);
         let output = self.fresh(i, Order::Rows { slots, first: 0 });
-        let scratch = self.scratch(i, strip);
-        self.finish(Draft { input, output, strip, scratch })
+        let (scratch, sums) = (self.scratch(i, strip), self.sums(i, strip));
+        self.finish(Draft { input, output, strip, scratch, sums })
     }
 
     fn layer(&mut self, i: usize) -> Draft {
@@ -206,13 +224,20 @@ impl Placer<'_, '_> {
             Op::Depthwise(_) | Op::Pointwise(_) => {
                 let input = self.input(i);
                 let output = self.fresh(i, Order::Plane);
-                self.finish(Draft { input, output, strip: 1, scratch: None })
+                let sums = self.sums(i, link.node.shape.height);
+                self.finish(Draft { input, output, strip: 1, scratch: None, sums })
             }
-            // Elementwise layers work in place; features and output have places of their own.
+            // The output has a place of its own, and is computed from the features alone.
+            Op::FullyConnected(_) | Op::Softmax if self.last.is_some() => {
+                let input = self.last;
+                let output = input.unwrap_or_else(|| self.fresh(i, Order::Plane));
+                self.finish(Draft { input, output, strip: 1, scratch: None, sums: None })
+            }
+            // Elementwise layers work in place; features have a place of their own.
             _ => {
                 let input = self.input(i);
                 let output = input.unwrap_or_else(|| self.fresh(i, Order::Plane));
-                self.finish(Draft { input, output, strip: 1, scratch: None })
+                self.finish(Draft { input, output, strip: 1, scratch: None, sums: None })
             }
         }
     }
@@ -226,7 +251,11 @@ impl Placer<'_, '_> {
         let strip = match strip {
             Some(strip) => strip,
             None if whole => shape.height,
-            None => (STRIP / (shape.width * padded(link.input.channels))).clamp(1, shape.height.min(8)),
+            None => {
+                let row = self.row_len(Shape { channels: link.input.channels, ..shape });
+                let rows = (self.element.strip() / row).clamp(self.element.least_rows(), MOST_ROWS);
+                rows.min(shape.height)
+            }
         };
         let input = self.input(i);
         let output = if !next_by_rows || is_small(shape) {
@@ -240,14 +269,14 @@ impl Placer<'_, '_> {
                 None => self.fresh(i, self.rows(i)),
             }
         };
-        let scratch = self.scratch(i, strip);
-        self.finish(Draft { input, output, strip, scratch })
+        let (scratch, sums) = (self.scratch(i, strip), self.sums(i, strip));
+        self.finish(Draft { input, output, strip, scratch, sums })
     }
 
     /// A whole layer written over its input, which has been consumed by then.
     fn over(&mut self, i: usize, input: Spot) -> Spot {
         let shape = self.chain[i].node.shape;
-        self.regions.extend(input.region, shape.height * row_len(shape), self.step(i));
+        self.regions.extend(input.region, shape.height * self.row_len(shape), self.step(i));
         Spot { region: input.region, shape, order: Order::Plane }
     }
 
@@ -255,7 +284,7 @@ impl Placer<'_, '_> {
     fn in_place(&self, i: usize, input: Spot) -> Option<Spot> {
         let link = self.chain[i];
         let Order::Rows { slots, first } = input.order else { return None };
-        if row_len(link.input) != row_len(link.node.shape) || i < self.head {
+        if self.row_len(link.input) != self.row_len(link.node.shape) || i < self.head {
             return None;
         }
         let order = match window(&link.node.op)?.stride {
@@ -270,7 +299,9 @@ impl Placer<'_, '_> {
     fn rows(&self, i: usize) -> Order {
         let shape = self.chain[i].node.shape;
         let in_place = |link: &&Link<'_>| {
-            by_rows(link.node) && !is_small(link.node.shape) && row_len(link.node.shape) == row_len(shape)
+            by_rows(link.node)
+                && !is_small(link.node.shape)
+                && self.row_len(link.node.shape) == self.row_len(shape)
         };
         let mut followers = self.chain[i + 1..].iter().take_while(in_place);
         let shifted = followers.any(|link| window(&link.node.op).is_some_and(|conv| conv.stride == 1));
@@ -280,19 +311,66 @@ impl Placer<'_, '_> {
     /// The line buffer or scratch strip of layer `i`.
     fn scratch(&mut self, i: usize, strip: usize) -> Option<RegionId> {
         let link = self.chain[i];
-        let width = link.node.shape.width;
+        let Shape { width, .. } = link.node.shape;
         let len = match &link.node.op {
-            Op::Separable { .. } => {
-                Separable::strip_len(strip * width, link.input.channels, self.options.pointwise)
-            }
+            Op::Separable { .. } => self.element.scratch(strip * width, link.input.channels),
             Op::Conv(conv) => {
                 let rows = (strip - 1) * conv.stride + conv.size;
                 let pixels = (width - 1) * conv.stride + conv.size;
-                let deep = if i == 0 { link.input.channels } else { padded(link.input.channels) };
-                rows * pixels * deep
+                let values = match (self.element, i) {
+                    (Element::Float { .. }, 0) => rows * pixels * link.input.channels,
+                    // The last quad of a window may reach past the last line.
+                    (Element::Byte { .. }, 0) => {
+                        rows * pixels * link.input.channels + quantised::layout::QUAD
+                    }
+                    _ => rows * pixels * self.element.padded(link.input.channels),
+                };
+                values * self.element.size()
             }
             _ => return None,
         };
-        Some(self.regions.add(len, self.step(i)))
+        Some(self.temporary(i, len, 0))
+    }
+
+    /// Memory that layer `i` needs while it computes a strip.
+    fn temporary(&mut self, i: usize, len: usize, which: usize) -> RegionId {
+        let step = self.step(i);
+        match self.shared[which] {
+            Some(region) if i < self.head => {
+                self.regions.extend(region, len, step);
+                region
+            }
+            _ => {
+                let region = self.regions.add(len, step);
+                self.shared[which] = Some(region);
+                region
+            }
+        }
+    }
+
+    /// Features and scores of bytes, and the numbers that these stand for: all are kept to the end, for whoever asks.
+    fn vectors(&mut self) -> Option<Vectors> {
+        let position = |is: fn(&Op) -> bool| self.chain.iter().position(|link| is(&link.node.op));
+        let pool = position(|op| matches!(op, Op::GlobalAveragePool))?;
+        let classifier = position(|op| matches!(op, Op::FullyConnected(_)))?;
+        let end = self.step(self.chain.len() - 1);
+        let mut vector = |i: usize| {
+            let len = self.element.padded(self.chain[i].node.shape.channels);
+            [1, size_of::<f32>()].map(|size| {
+                let region = self.regions.add(len * size, self.step(i));
+                self.regions.extend(region, 0, end);
+                region
+            })
+        };
+        Some(Vectors { features: vector(pool), scores: vector(classifier) })
+    }
+
+    /// The row sums of layer `i`: one a pixel of what is multiplied at a time.
+    fn sums(&mut self, i: usize, rows: usize) -> Option<RegionId> {
+        let link = self.chain[i];
+        let product = matches!(link.node.op, Op::Conv(_) | Op::Pointwise(_) | Op::Separable { .. });
+        let asked = product && self.element == Element::Byte { sums: true };
+        let len = rows * link.node.shape.width * size_of::<i32>();
+        asked.then(|| self.temporary(i, len, 1))
     }
 }

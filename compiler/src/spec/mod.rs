@@ -24,11 +24,15 @@ pub use source::{At, Located, Source};
 
 use crate::error::{Complaint, Result};
 use crate::family::{Activation, Padding, Rounding};
+use crate::files::read_file;
 use crate::ir::Pad;
 use mobilenet_kernels::image::{Filter, Framing, Normalise};
 
 /// Pixels along a side of the largest input.
 pub const MAX_RESOLUTION: usize = 4096;
+
+/// Bytes of a file that is looked at at all.
+const MAX_FILE: u64 = 1 << 20;
 
 /// Channels of the widest layer, after multiplying with alpha.
 pub const MAX_CHANNELS: usize = 16384;
@@ -200,7 +204,7 @@ impl Spec {
     /// Reads a spec file.
     pub fn load(path: &Path) -> Result<Spec> {
         let file = path.display().to_string();
-        let text = std::fs::read(path).map_err(|error| Complaint::new(format!("{file}: {error}")))?;
+        let text = read_file(path, MAX_FILE)?;
         let text = String::from_utf8(text).map_err(|_| Complaint::new(format!("{file}: not a text file")))?;
         Spec::parse(&file, &text)
     }

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::ptr;
 
 use super::assemble::{STATISTICS, plain_name};
+use super::misfits::Misfits;
 use super::slots::{Place, places};
 use super::{Kind, Layer, Role, Scheme, Weights};
 use crate::error::{Complaint, Report, Result};
@@ -48,7 +49,7 @@ impl Weights {
     /// Every tensor that is missing, left over, misshapen, or holds NaN, infinity or a negative variance.
     pub fn bind(&self, expected: &[Expected]) -> Result<Vec<&Layer>> {
         let (binding, bound) = self.binding(expected);
-        binding.report.into_result(bound)
+        binding.misfits.gathered(binding.report).into_result(bound)
     }
 
     /// What is missing for a model, and what is left over. Where the file holds a graph of another number of layers, that
@@ -68,7 +69,8 @@ impl Weights {
 
     fn binding(&self, expected: &[Expected]) -> (Binding<'_>, Vec<&Layer>) {
         let shape: Vec<_> = expected.iter().map(|expected| (expected.kind, expected.stride)).collect();
-        let mut binding = Binding { weights: self, report: Report::new(), missing: HashSet::new() };
+        let (report, misfits) = (Report::new(), Misfits::default());
+        let mut binding = Binding { weights: self, report, misfits, missing: HashSet::new() };
         let mut bound = Vec::with_capacity(expected.len());
         if self.ordered && self.layers.len() != expected.len() {
             binding.complain_of_the_count(expected);
@@ -108,6 +110,8 @@ impl Weights {
 struct Binding<'a> {
     weights: &'a Weights,
     report: Report,
+    /// Which complaints are about shapes.
+    misfits: Misfits,
     /// Names of missing tensors already complained of.
     missing: HashSet<String>,
 }
@@ -159,6 +163,7 @@ impl Binding<'_> {
     fn check(&mut self, expected: &Expected, place: Option<Place>, layer: &Layer) {
         let kernel = layer.tensor(Role::Kernel).unwrap_or(&layer.name);
         if !same(&layer.kernel.shape, &expected.kernel) {
+            self.misfits.kernel(&self.report, kernel, [&layer.kernel.shape, &expected.kernel]);
             self.complain(format!(
                 "`{kernel}` has shape {:?}, the model expects {:?} ({})",
                 layer.kernel.shape,
@@ -196,6 +201,7 @@ impl Binding<'_> {
             let Some(values) = values else { continue };
             let name = layer.tensor(role).map_or_else(|| plain_name(&layer.name, role), str::to_owned);
             if values.len() != outputs {
+                self.misfits.vector(&self.report);
                 self.complain(format!("`{name}` has {} values, the model expects {outputs}", values.len()));
             }
             self.check_values(&name, values);

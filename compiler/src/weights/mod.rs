@@ -22,6 +22,7 @@ mod checkpoint;
 mod guess;
 #[cfg(feature = "keras")]
 mod keras;
+mod misfits;
 mod names;
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -40,6 +41,7 @@ mod zip;
 
 use crate::error::Result;
 use crate::family::{Activation, Family, Padding};
+use crate::settings::Precision;
 
 pub use bind::{Difference, Expected};
 pub use guess::Guess;
@@ -146,6 +148,13 @@ pub struct Weights {
     /// What integer arithmetic needs, where the file's network computes with 8-bit integers; an error where it does so
     /// in a way that is not known here. The dequantised values above are there either way.
     pub quantised: Option<Result<Quantised>>,
+}
+
+impl Weights {
+    /// The numbers that the file's network computes with.
+    pub fn precision(&self) -> Precision {
+        if self.quantised.is_some() { Precision::Int8 } else { Precision::F32 }
+    }
 }
 
 impl Kind {

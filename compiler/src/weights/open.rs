@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::Weights;
 use crate::error::{Complaint, Report, Result};
+use crate::files;
 
-/// Larger than any MobileNet by far: what exceeds it is no weights file, and is not read into memory.
-const LARGEST: u64 = 2 << 30;
+/// Larger than any MobileNet, with what an optimiser keeps beside it: what exceeds it is not read into memory.
+const LARGEST: u64 = 256 << 20;
 
 /// The formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,7 +234,7 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
     if metadata.len() > LARGEST {
         return Err(failed(&"larger than any MobileNet").into());
     }
-    fs::read(path).map_err(|error| failed(&error).into())
+    files::read_file(path, LARGEST)
 }
 
 /// Applies the settings that lie beside a safetensors file.

@@ -1,7 +1,7 @@
 //! Tensors as files hold them, widened to f32.
 
-/// Many times what the largest MobileNet holds; a file may name one place of it in many tensors.
-pub(super) const MOST_VALUES: usize = 1 << 26;
+/// Twice what the largest MobileNet holds; a file may name one place of it in many tensors.
+pub(super) const MOST_VALUES: usize = 1 << 25;
 
 /// A dense tensor, row-major; its values are widened to f32, unless integers are asked for.
 #[derive(Clone, Debug, PartialEq)]

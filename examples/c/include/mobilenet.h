@@ -22,7 +22,7 @@
 #define MOBILENET_EMBEDDING_LEN 256
 
 // Bytes of working memory.
-#define MOBILENET_SCRATCH_LEN 190080
+#define MOBILENET_SCRATCH_LEN 167552
 
 // Alignment of working memory.
 #define MOBILENET_SCRATCH_ALIGN 64

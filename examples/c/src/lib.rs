@@ -15,7 +15,7 @@ use mobilenet_runtime::{Embedded, Network, mobilenet};
 
 mobilenet! {
     /// The model.
-    pub struct Net = "0.25_MobileNet_tiny", weights = "../model/tiny.safetensors", labels = "../model/labels.txt"
+    pub struct Net = "0.25_MobileNet_tiny", weights = "model/tiny.safetensors", labels = "model/labels.txt"
 }
 
 /// Bytes of an image: rows of pixels of red, green and blue.
@@ -29,7 +29,7 @@ pub const MOBILENET_CLASSES: usize = 1000;
 /// Length of an embedding.
 pub const MOBILENET_EMBEDDING_LEN: usize = 256;
 /// Bytes of working memory.
-pub const MOBILENET_SCRATCH_LEN: usize = 190080;
+pub const MOBILENET_SCRATCH_LEN: usize = 167552;
 /// Alignment of working memory.
 pub const MOBILENET_SCRATCH_ALIGN: usize = 64;
 
@@ -188,7 +188,7 @@ fn run(memory: Memory<'_>, scores: bool, probabilities: bool) -> Result<(), Mobi
     if output.len() != len {
         return Err(MobilenetStatus::OutputLength);
     }
-    let (kernels, weights) = (Kernels::best(), Net::PACKED);
+    let (kernels, weights) = (Kernels::best(Net::PRECISION), Net::PACKED);
     let image = Image::Pixels(image, &weights.header().preprocess.normalise);
     Net::features(kernels, weights.values(), image, arena);
     if scores {

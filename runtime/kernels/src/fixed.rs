@@ -180,23 +180,32 @@ impl Softmax {
         Some(Softmax { exponentials: core::array::from_fn(exponential) })
     }
 
+    /// `exp(-difference * scale)` of all differences that two bytes can have, with 31 fractional bits.
+    pub const fn exponentials(&self) -> &[i32; 256] {
+        &self.exponentials
+    }
+
     /// Replaces unsigned bytes by their softmax, in units of 1/256.
     pub fn apply(&self, bytes: &mut [u8]) {
-        /// Integer bits of the sum.
-        const INTEGER_BITS: i32 = 12;
-        let greatest = bytes.iter().copied().max().unwrap_or(0);
-        let exponential = |byte: u8| self.exponentials[usize::from(greatest - byte)];
-        let sum = bytes
-            .iter()
-            .fold(0i32, |sum, &byte| sum.wrapping_add(shift_right(exponential(byte), INTEGER_BITS)));
-        let headroom = sum.leading_zeros();
-        let above_one = ((sum as u32).wrapping_shl(headroom)).wrapping_sub(1 << 31) as i32;
-        let reciprocal = reciprocal_of_one_plus(above_one);
-        let exponent = (INTEGER_BITS - headroom as i32 + 31 - 8).clamp(0, 31);
-        for byte in bytes {
-            let share = shift_right(high_multiply(reciprocal, exponential(*byte)), exponent);
-            *byte = share.clamp(0, 255) as u8;
-        }
+        softmax(&self.exponentials, bytes);
+    }
+}
+
+/// Replaces unsigned bytes by their softmax, in units of 1/256, given the [exponentials](Softmax::exponentials) of differences.
+pub(crate) fn softmax(exponentials: &[i32; 256], bytes: &mut [u8]) {
+    /// Integer bits of the sum.
+    const INTEGER_BITS: i32 = 12;
+    let greatest = bytes.iter().copied().max().unwrap_or(0);
+    let exponential = |byte: u8| exponentials[usize::from(greatest - byte)];
+    let sum =
+        bytes.iter().fold(0i32, |sum, &byte| sum.wrapping_add(shift_right(exponential(byte), INTEGER_BITS)));
+    let headroom = sum.leading_zeros();
+    let above_one = ((sum as u32).wrapping_shl(headroom)).wrapping_sub(1 << 31) as i32;
+    let reciprocal = reciprocal_of_one_plus(above_one);
+    let exponent = (INTEGER_BITS - headroom as i32 + 31 - 8).clamp(0, 31);
+    for byte in bytes {
+        let share = shift_right(high_multiply(reciprocal, exponential(*byte)), exponent);
+        *byte = share.clamp(0, 255) as u8;
     }
 }
 

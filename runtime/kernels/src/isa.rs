@@ -5,15 +5,27 @@ use core::str::FromStr;
 
 use crate::header::Precision;
 
+/// Whether an x86-64 has all of some features.
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+macro_rules! has {
+    ($($feature:tt),*) => { $(std::is_x86_feature_detected!($feature))&&* };
+}
+#[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+macro_rules! has {
+    ($($feature:tt),*) => { cfg!(all($(target_feature = $feature),*)) };
+}
+
 /// An instruction set that kernels exist for, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
-    /// [`Avx512Bf16`](Isa::Avx512Bf16) with AMX-BF16, which multiplies tiles of bf16s, where Linux grants it.
+    /// [`Avx512Bf16`](Isa::Avx512Bf16) with AMX-BF16, where Linux grants it: networks of bf16s multiply tiles.
     Amx,
-    /// [`Avx512`](Isa::Avx512) with AVX-512 BF16, which multiplies pairs of bf16s.
+    /// [`Avx512`](Isa::Avx512) with VNNI, VBMI and AVX-512 BF16: networks of bf16s multiply pairs.
     Avx512Bf16,
-    /// x86-64 with AVX-512 F, BW, DQ and VL.
+    /// x86-64 with AVX-512 F, BW, DQ and VL; networks of bytes use VNNI and VBMI where there are both.
     Avx512,
+    /// x86-64 with AVX2, FMA, F16C and AVX-VNNI: dot products of bytes. Networks of floats run as with AVX2.
+    AvxVnni,
     /// x86-64 with AVX2, FMA and F16C.
     Avx2,
     /// Any x86-64.
@@ -30,10 +42,11 @@ pub enum Isa {
 
 impl Isa {
     /// All of them, best first.
-    pub const ALL: [Isa; 9] = [
+    pub const ALL: [Isa; 10] = [
         Isa::Amx,
         Isa::Avx512Bf16,
         Isa::Avx512,
+        Isa::AvxVnni,
         Isa::Avx2,
         Isa::Sse2,
         Isa::Neon,
@@ -48,6 +61,7 @@ impl Isa {
             Isa::Amx => "amx",
             Isa::Avx512Bf16 => "avx512bf16",
             Isa::Avx512 => "avx512",
+            Isa::AvxVnni => "avxvnni",
             Isa::Avx2 => "avx2",
             Isa::Sse2 => "sse2",
             Isa::Neon => "neon",
@@ -65,35 +79,10 @@ impl Isa {
             Isa::Amx => Isa::Avx512Bf16.is_available() && crate::amx::is_granted(),
             #[cfg(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")))]
             Isa::Amx => false,
-            #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Isa::Avx512Bf16 => Isa::Avx512.is_available() && std::is_x86_feature_detected!("avx512bf16"),
-            #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Isa::Avx512 => {
-                Isa::Avx2.is_available()
-                    && std::is_x86_feature_detected!("avx512f")
-                    && std::is_x86_feature_detected!("avx512bw")
-                    && std::is_x86_feature_detected!("avx512dq")
-                    && std::is_x86_feature_detected!("avx512vl")
-            }
-            #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Isa::Avx2 => {
-                std::is_x86_feature_detected!("avx2")
-                    && std::is_x86_feature_detected!("fma")
-                    && std::is_x86_feature_detected!("f16c")
-            }
-            #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
-            Isa::Avx512Bf16 => cfg!(target_feature = "avx512bf16") && Isa::Avx512.is_available(),
-            #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
-            Isa::Avx512 => cfg!(all(
-                target_feature = "avx512f",
-                target_feature = "avx512bw",
-                target_feature = "avx512dq",
-                target_feature = "avx512vl",
-                target_feature = "fma",
-                target_feature = "f16c"
-            )),
-            #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
-            Isa::Avx2 => cfg!(all(target_feature = "avx2", target_feature = "fma", target_feature = "f16c")),
+            Isa::Avx512Bf16 => Isa::Avx512.is_available() && Isa::has_vnni() && has!("avx512bf16"),
+            Isa::Avx512 => Isa::Avx2.is_available() && has!("avx512f", "avx512bw", "avx512dq", "avx512vl"),
+            Isa::AvxVnni => Isa::Avx2.is_available() && has!("avxvnni"),
+            Isa::Avx2 => has!("avx2", "fma", "f16c"),
             Isa::Sse2 => cfg!(target_arch = "x86_64"),
             #[cfg(all(target_arch = "aarch64", feature = "std"))]
             Isa::Neon => std::arch::is_aarch64_feature_detected!("neon"),
@@ -105,9 +94,18 @@ impl Isa {
         }
     }
 
+    /// Whether [`Isa::Avx512`] has dot products of bytes, and permutations of them.
+    pub(crate) fn has_vnni() -> bool {
+        has!("avx512vnni", "avx512vbmi")
+    }
+
     /// Whether it has kernels of its own for a precision, rather than those of the set below it.
     pub const fn is_for(self, precision: Precision) -> bool {
-        !matches!((self, precision), (Isa::Amx | Isa::Avx512Bf16, Precision::F32))
+        match self {
+            Isa::Amx | Isa::Avx512Bf16 => matches!(precision, Precision::Bf16),
+            Isa::AvxVnni => matches!(precision, Precision::Uint8 | Precision::Int8),
+            _ => true,
+        }
     }
 
     /// Those that this processor has and that are for a precision, best first.

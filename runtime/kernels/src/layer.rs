@@ -9,10 +9,10 @@ use crate::layout::{Map, Section, Storage, Window, aligned, padded};
 /// A layer whose accesses stay below [`weights_end`](Self::weights_end) and [`arena_end`](Self::arena_end).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Checked<L> {
-    layer: L,
-    weights_end: usize,
-    arena_end: usize,
-    apart: bool,
+    pub(crate) layer: L,
+    pub(crate) weights_end: usize,
+    pub(crate) arena_end: usize,
+    pub(crate) apart: bool,
 }
 
 impl<L> Checked<L> {
@@ -225,15 +225,19 @@ pub enum Stage {
     Conv(Checked<Conv>),
     /// A depthwise-separable block.
     Separable(Checked<Separable>),
+    /// The first convolution of a network of bytes.
+    ByteStem(Checked<crate::quantised::layer::Stem>),
+    /// A depthwise-separable block of bytes.
+    ByteSeparable(Checked<crate::quantised::layer::Separable>),
 }
 
 /// The larger of two ends.
-const fn max(a: usize, b: usize) -> usize {
+pub(crate) const fn max(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
 }
 
 /// `offset + len`, or a misfit.
-const fn end(offset: usize, len: usize) -> Result<usize, Misfit> {
+pub(crate) const fn end(offset: usize, len: usize) -> Result<usize, Misfit> {
     match offset.checked_add(len) {
         Some(end) => Ok(end),
         None => Err(Misfit::Size),
@@ -249,8 +253,9 @@ macro_rules! attempt {
         }
     };
 }
+pub(crate) use attempt;
 
-const fn map_end(map: &Map) -> Result<usize, Misfit> {
+pub(crate) const fn map_end<const G: usize>(map: &Map<G>) -> Result<usize, Misfit> {
     match map.end() {
         // Sections and scratch are multiples of sizes already checked here; a bound far below overflow keeps all
         // arithmetic of the kernels exact.
@@ -260,12 +265,12 @@ const fn map_end(map: &Map) -> Result<usize, Misfit> {
 }
 
 /// Whether two parts of the arena, each from its start to its end, share no memory.
-const fn apart(a: (usize, usize), b: (usize, usize)) -> bool {
+pub(crate) const fn apart(a: (usize, usize), b: (usize, usize)) -> bool {
     a.1 <= b.0 || b.1 <= a.0
 }
 
 /// A window over an input of `from` pixels that gives `to` pixels, at most `window.size - 1` of them past the end.
-const fn window_fits(window: &Window, before: usize, from: usize, to: usize) -> bool {
+pub(crate) const fn window_fits(window: &Window, before: usize, from: usize, to: usize) -> bool {
     if window.size == 0
         || window.size > 16
         || window.stride == 0
@@ -283,7 +288,7 @@ const fn window_fits(window: &Window, before: usize, from: usize, to: usize) -> 
 }
 
 /// A ring must hold what one strip reads or writes.
-const fn ring_holds(map: &Map, rows: usize) -> bool {
+pub(crate) const fn ring_holds<const G: usize>(map: &Map<G>, rows: usize) -> bool {
     match map.order {
         crate::layout::Order::Plane => true,
         crate::layout::Order::Rows { slots, .. } => {
@@ -292,7 +297,7 @@ const fn ring_holds(map: &Map, rows: usize) -> bool {
     }
 }
 
-const fn strip_rows(window: &Window, strip: usize) -> usize {
+pub(crate) const fn strip_rows(window: &Window, strip: usize) -> usize {
     (strip - 1) * window.stride + window.size
 }
 
@@ -300,7 +305,7 @@ macro_rules! checked {
     ($($layer:ident),*) => {$(
         impl $layer {
             /// This layer, shown to stay inside its weights and arena. Panics where it does not: meant for constants.
-            pub const fn checked(self) -> Checked<Self> {
+            pub const fn checked(self) -> $crate::layer::Checked<Self> {
                 match self.check() {
                     Ok(checked) => checked,
                     Err(misfit) => panic!("{}", misfit.reason()),
@@ -309,6 +314,7 @@ macro_rules! checked {
         }
     )*};
 }
+pub(crate) use checked;
 
 checked!(Stem, Conv, Depthwise, Pointwise, Separable, BatchNorm, Activation, Pool, FullyConnected, Softmax);
 
@@ -383,7 +389,12 @@ impl Conv {
 }
 
 /// What depthwise layers and depthwise halves share.
-const fn depthwise_fits(input: &Map, window: &Window, height: usize, width: usize) -> Result<(), Misfit> {
+pub(crate) const fn depthwise_fits<const G: usize>(
+    input: &Map<G>,
+    window: &Window,
+    height: usize,
+    width: usize,
+) -> Result<(), Misfit> {
     if window.size != 3 || window.stride > 2 || window.top > 1 || window.left > 1 {
         return Err(Misfit::Window);
     }

@@ -36,9 +36,10 @@ pub const fn aligned(len: usize) -> usize {
     len.next_multiple_of(ALIGN)
 }
 
-/// Where a feature map lies in the arena, and how.
+/// Where a feature map lies in the arena, and how. Its channels are stored up to the next multiple of `GRANULE`: 8 for
+/// maps of floats, whose offsets count `f32`s, 16 for [`ByteMap`]s, whose offsets count bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Map {
+pub struct Map<const GRANULE: usize = HALF_BLOCK> {
     /// Rows.
     pub height: usize,
     /// Pixels in a row.
@@ -50,6 +51,9 @@ pub struct Map {
     /// Rows and their ring, or one plane.
     pub order: Order,
 }
+
+/// A map of bytes, in full channel blocks.
+pub type ByteMap = Map<BLOCK>;
 
 /// The arrangement of a [`Map`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,9 +69,9 @@ pub enum Order {
     },
 }
 
-impl Map {
+impl<const GRANULE: usize> Map<GRANULE> {
     /// A plane of height, width and channels `shape`.
-    pub const fn plane([height, width, channels]: [usize; 3], offset: usize) -> Map {
+    pub const fn plane([height, width, channels]: [usize; 3], offset: usize) -> Self {
         Map { height, width, channels, offset, order: Order::Plane }
     }
 
@@ -77,13 +81,13 @@ impl Map {
         offset: usize,
         slots: usize,
         first: usize,
-    ) -> Map {
+    ) -> Self {
         Map { height, width, channels, offset, order: Order::Rows { slots, first } }
     }
 
     /// Channels as stored.
     pub const fn padded(&self) -> usize {
-        padded(self.channels)
+        self.channels.next_multiple_of(GRANULE)
     }
 
     /// Channel blocks, counting a last half block.
@@ -97,12 +101,12 @@ impl Map {
         if left < BLOCK { left } else { BLOCK }
     }
 
-    /// `f32`s of one row over all blocks.
+    /// Values of one row over all blocks.
     pub const fn row_len(&self) -> usize {
         self.width * self.padded()
     }
 
-    /// `f32`s of the map, ring slots counted once.
+    /// Values of the map, ring slots counted once.
     pub const fn len(&self) -> usize {
         match self.order {
             Order::Plane => self.height * self.row_len(),
@@ -127,7 +131,11 @@ impl Map {
     pub const fn at(&self, y: usize, b: usize) -> usize {
         let row = match self.order {
             Order::Plane => y * self.width * self.block_width(b),
-            Order::Rows { slots, first } => (first + y) % slots * self.row_len(),
+            // A ring has slots (`end` asks for them); that there is no division by zero, the optimiser sees only here.
+            Order::Rows { slots, first } => match (first + y).checked_rem(slots) {
+                Some(slot) => slot * self.row_len(),
+                None => 0,
+            },
         };
         self.offset + b * self.block_stride() + row
     }

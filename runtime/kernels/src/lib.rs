@@ -4,6 +4,7 @@
 //!   weights into their layout, [`header`] describes a packed file;
 //! * [`Kernels`] runs layers, in one of the instruction sets of [`Isa`]: each algorithm is written once over a small
 //!   SIMD trait and instantiated for each set;
+//! * [`quantised`] has the same for networks of bytes;
 //! * [`reference`](mod@reference) has the obvious loops, which say what the right answer is;
 //! * [`network`] is what generated code implements.
 //!
@@ -18,6 +19,8 @@ extern crate std as alloc;
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
 mod amx;
+#[cfg(feature = "simd")]
+mod dot;
 pub mod fixed;
 pub mod header;
 pub mod image;
@@ -31,6 +34,7 @@ pub mod network;
 #[cfg(feature = "simd")]
 mod ops;
 pub mod pack;
+pub mod quantised;
 pub mod reference;
 #[cfg(feature = "simd")]
 mod simd;

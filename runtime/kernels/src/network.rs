@@ -33,6 +33,12 @@ pub fn bytes_mut(lines: &mut [Line]) -> &mut [u8] {
     unsafe { core::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), size_of_val(lines)) }
 }
 
+/// Values as the bytes that they are in memory.
+pub fn bytes(values: &[f32]) -> &[u8] {
+    // SAFETY: every byte of an f32 is a valid u8, and alignment only falls.
+    unsafe { core::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+}
+
 const _: () = assert!(size_of::<Line>() == 64);
 
 /// Bytes of a file, embedded with the alignment that kernels want.
@@ -212,6 +218,48 @@ pub trait Network: Copy + Send + Sync + 'static {
     fn logits(kernels: Kernels<'_>, weights: &[f32], arena: &mut [f32]);
 }
 
+/// A byte of a quantised network's own type: `u8` or `i8`.
+pub trait Byte: Copy + Send + Sync + 'static {
+    /// Whether it is signed.
+    const SIGNED: bool;
+
+    /// From the unsigned byte that kernels compute with; those of a signed network are 128 higher than its own.
+    fn from_unsigned(byte: u8) -> Self;
+}
+
+impl Byte for u8 {
+    const SIGNED: bool = false;
+
+    fn from_unsigned(byte: u8) -> u8 {
+        byte
+    }
+}
+
+impl Byte for i8 {
+    const SIGNED: bool = true;
+
+    fn from_unsigned(byte: u8) -> i8 {
+        byte.wrapping_sub(128).cast_signed()
+    }
+}
+
+/// A network of bytes: besides features and logits, which are the numbers that its bytes stand for, it has an output of its
+/// own type.
+pub trait Quantised: Network {
+    /// The type of its bytes.
+    type Byte: Byte;
+    /// Its output, `[u8; CLASSES]` or `[i8; CLASSES]`.
+    type Output: Array<Self::Byte>;
+
+    /// Arena offset of the output, in bytes.
+    const OUTPUT_AT: usize;
+
+    /// Runs what comes after the logits, a softmax in fixed point where the network ends in one, and leaves the output in
+    /// the arena, as unsigned bytes.
+    #[cfg(feature = "simd")]
+    fn output(kernels: Kernels<'_>, weights: &[f32], arena: &mut [f32]);
+}
+
 /// A network whose weights are part of the executable.
 pub trait Embedded: Network {
     /// Its weights.
@@ -229,6 +277,8 @@ mod tests {
         assert_eq!(floats(&lines)[16], 1.5);
         floats_mut(&mut lines)[0] = 2.0;
         assert_eq!(lines[0].0[0], 2.0);
+        assert_eq!(bytes(floats(&lines))[64..68], 1.5f32.to_ne_bytes());
+        assert_eq!([0, 127, 128, 255].map(i8::from_unsigned), [-128, -1, 0, 127]);
         let aligned = Aligned([0u8; 64]);
         assert_eq!(as_floats(&aligned.0).map(<[f32]>::len), Some(16));
         assert_eq!(as_floats(&aligned.0[1..]), None);

@@ -116,8 +116,8 @@ pub fn batchnorm(scale: &[f32], shift: &[f32], out: &mut [f32]) {
 /// # Panics
 ///
 /// Where a slice is too short.
-pub fn to_map(interleaved: &[f32], map: &Map, arena: &mut [f32]) {
-    each(map, |at, from| arena[at] = if let Some(from) = from { interleaved[from] } else { 0.0 });
+pub fn to_map<T: Copy + Default, const G: usize>(interleaved: &[T], map: &Map<G>, arena: &mut [T]) {
+    each(map, |at, from| arena[at] = from.map_or(T::default(), |from| interleaved[from]));
 }
 
 /// Copies a map from its place in an arena, interleaved.
@@ -125,7 +125,7 @@ pub fn to_map(interleaved: &[f32], map: &Map, arena: &mut [f32]) {
 /// # Panics
 ///
 /// Where a slice is too short.
-pub fn from_map(map: &Map, arena: &[f32], interleaved: &mut [f32]) {
+pub fn from_map<T: Copy, const G: usize>(map: &Map<G>, arena: &[T], interleaved: &mut [T]) {
     each(map, |at, to| {
         if let Some(to) = to {
             interleaved[to] = arena[at];
@@ -134,7 +134,7 @@ pub fn from_map(map: &Map, arena: &[f32], interleaved: &mut [f32]) {
 }
 
 /// Arena offset and interleaved index of every value; padding lanes have no index.
-fn each(map: &Map, mut visit: impl FnMut(usize, Option<usize>)) {
+fn each<const G: usize>(map: &Map<G>, mut visit: impl FnMut(usize, Option<usize>)) {
     for y in 0..map.height {
         for block in 0..map.blocks() {
             let width = map.block_width(block);
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn maps_survive_the_round_trip() {
         for order in [Order::Plane, Order::Rows { slots: 5, first: 3 }] {
-            let map = Map { height: 4, width: 3, channels: 21, offset: 16, order };
+            let map: Map = Map { height: 4, width: 3, channels: 21, offset: 16, order };
             let values: Vec<f32> = (0..4 * 3 * 21).map(|i| i as f32).collect();
             let mut arena = vec![f32::NAN; map.end().unwrap()];
             to_map(&values, &map, &mut arena);

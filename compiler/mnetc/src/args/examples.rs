@@ -25,7 +25,8 @@ pub(super) const COMPILE: &str = "\
 Examples:
   mnetc compile 0.75_MobileNet_medium                            the source, on standard output
   mnetc compile --weights model.safetensors -o src/model.rs      and src/model.mnw beside it
-  mnetc compile specs/mine.yaml --weights w.h5 --crate classifier";
+  mnetc compile specs/mine.yaml --weights w.h5 --crate classifier
+  mnetc compile specs/mine.yaml --prove -o mine.rs               every pass and every instruction set, compared first";
 
 pub(super) const RUN: &str = "\
 Examples:

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use mobilenet_compiler::names;
-use mobilenet_compiler::settings;
+use mobilenet_compiler::settings::{self, Precision};
 use mobilenet_compiler::spec::MAX_CHANNELS;
 use mobilenet_kernels::Isa;
 use mobilenet_kernels::layout::Storage;
@@ -34,4 +34,9 @@ pub(super) fn classifier() -> impl TypedValueParser<Value = Storage> {
 /// An instruction set, by name.
 pub(super) fn isa() -> impl TypedValueParser<Value = Isa> {
     PossibleValuesParser::new(Isa::ALL.map(Isa::name)).try_map(|name| name.parse::<Isa>())
+}
+
+/// Numbers to compute with, by name.
+pub(super) fn precision() -> impl TypedValueParser<Value = Precision> {
+    PossibleValuesParser::new(Precision::ALL.map(Precision::name)).try_map(|name| name.parse::<Precision>())
 }

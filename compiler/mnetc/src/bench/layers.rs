@@ -7,17 +7,16 @@ use mobilenet_compiler::compile::Compiled;
 use mobilenet_compiler::cost;
 use mobilenet_compiler::interpret::Interpreter;
 use mobilenet_compiler::plan::{Options, Plan, Step};
-use mobilenet_kernels::image::Image;
 use mobilenet_kernels::{Isa, Kernels};
 use serde_json::{Value, json};
 
 use super::measure::Times;
-use super::{milliseconds, percent};
+use super::{Input, milliseconds, percent};
+use crate::Failure;
 use crate::graph::words::Kind;
 use crate::output::bytes;
 use crate::table::Column::{Left, Right};
 use crate::table::Table;
-use crate::{Failure, seed};
 
 /// Runs of a plan whose steps are timed, and how long that may take.
 const RUNS: usize = 30;
@@ -41,24 +40,23 @@ pub(super) struct Layer {
 
 /// Times the steps of a model, walked with the kernels that compiled code calls.
 pub(super) fn layers(compiled: &Compiled, isa: Isa, threads: NonZeroUsize) -> Result<Layers, Failure> {
-    let plan = Plan::new(&compiled.graph, Options { stream: false, ..compiled.options })?;
+    let plan = Plan::new(&compiled.graph, Options { stream: false, ..compiled.options() })?;
     let streamed = time(compiled, compiled.plan.clone(), isa, threads)?;
     Ok(Layers { streamed, one_by_one: time(compiled, plan, isa, threads)? })
 }
 
 fn time(compiled: &Compiled, plan: Plan, isa: Isa, threads: NonZeroUsize) -> Result<Vec<Layer>, Failure> {
-    let (Some(tensors), Some(kernels)) = (&compiled.tensors, Kernels::new(isa)) else {
-        return Ok(Vec::new());
-    };
+    let Some(kernels) = Kernels::new(isa) else { return Ok(Vec::new()) };
     let mut layers: Vec<Layer> = plan.steps.iter().map(|step| layer(compiled, &plan, step)).collect();
-    let mut interpreter = Interpreter::new(plan, tensors, kernels)?.with_threads(threads);
-    let image = seed::image(compiled);
-    interpreter.run(Image::Tensor(&image))?;
+    let mut interpreter = Interpreter::new(plan, compiled.source()?, kernels)?.with_threads(threads);
+    let picture = Input::new(compiled)?;
+    let image = picture.image(compiled);
+    interpreter.run(image)?;
     let start = Instant::now();
     for _ in 0..RUNS {
         let mut layers = layers.iter_mut();
         let mut before = Instant::now();
-        interpreter.walk(Image::Tensor(&image), |_, _| {
+        interpreter.walk(image, |_, _| {
             if let Some(layer) = layers.next() {
                 layer.times.push(before.elapsed());
             }
@@ -86,6 +84,7 @@ fn layer(compiled: &Compiled, plan: &Plan, step: &Step) -> Layer {
     let ends = [step.parts.first().map(|part| part.input), step.parts.last().map(|part| part.output)];
     let values: usize = ends.into_iter().flatten().map(|shape| shape.len()).sum();
     let weights: usize = step.parts.iter().map(|part| plan.weight_bytes_of(&part.kernel)).sum();
+    let size = if plan.output.is_some() { 1 } else { size_of::<f32>() };
     let node = |name: &str| graph.ids().find(|&id| graph.node(id).name == name);
     let kind = match &step.parts[..] {
         [one] => node(&one.name).map_or(Kind::Other, |id| Kind::of(&graph.node(id).op)),
@@ -95,7 +94,7 @@ fn layer(compiled: &Compiled, plan: &Plan, step: &Step) -> Layer {
         name,
         kind,
         macs: step.parts.iter().filter_map(|part| cost(&part.name)).sum(),
-        bytes: weights + values * size_of::<f32>(),
+        bytes: weights + values * size,
         times: Times::default(),
     }
 }
@@ -111,31 +110,31 @@ impl Layer {
         self.macs as f64 / self.times.min_ms().max(1e-6) * 1e3
     }
 
-    fn json(&self, peak: f64) -> Value {
+    fn json(&self, peak: Option<f64>) -> Value {
         json!({
             "name": self.name,
             "min_ms": self.times.min_ms(),
             "median_ms": self.times.median_ms(),
             "macs": self.macs,
             "macs_per_second": self.rate(),
-            "share_of_peak": self.rate() / peak,
+            "share_of_peak": peak.map(|peak| self.rate() / peak),
             "bytes": self.bytes,
         })
     }
 }
 
 impl Layers {
-    pub(super) fn json(&self, peak: f64) -> Value {
+    pub(super) fn json(&self, peak: Option<f64>) -> Value {
         let list = |layers: &[Layer]| layers.iter().map(|layer| layer.json(peak)).collect::<Value>();
         json!({ "streamed": list(&self.streamed), "one_by_one": list(&self.one_by_one) })
     }
 
-    pub(super) fn text(&self, peak: f64) -> String {
+    pub(super) fn text(&self, peak: Option<f64>) -> String {
         format!("{}\nNothing streamed:\n{}", table(&self.streamed, peak), table(&self.one_by_one, peak))
     }
 }
 
-fn table(layers: &[Layer], peak: f64) -> String {
+fn table(layers: &[Layer], peak: Option<f64>) -> String {
     let mut table = Table::new(&[
         Left("layer"),
         Right("fastest"),
@@ -148,7 +147,8 @@ fn table(layers: &[Layer], peak: f64) -> String {
     let all: f64 = layers.iter().map(|layer| layer.times.min_ms()).sum();
     for layer in layers {
         let computes = layer.macs > 0;
-        let (rate, share) = (format!("{:.1}", layer.rate() / 1e9), percent(layer.rate() / peak));
+        let rate = format!("{:.1}", layer.rate() / 1e9);
+        let share = peak.map_or_else(String::new, |peak| percent(layer.rate() / peak));
         table.row([
             layer.name.clone(),
             milliseconds(layer.times.min_ms()),

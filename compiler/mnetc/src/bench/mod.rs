@@ -9,30 +9,32 @@ use std::path::Path;
 use indicatif::ProgressBar;
 use mobilenet_compiler::compile::Compiled;
 use mobilenet_compiler::files::write_file;
-use mobilenet_compiler::interpret::{Interpreter, Reference};
 use mobilenet_compiler::names::Catalogue;
+use mobilenet_compiler::plan::Numbers;
+use mobilenet_compiler::settings::Precision;
+use mobilenet_kernels::header;
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::{Isa, Kernels};
 use serde_json::{Value, json};
 
 use crate::agree::{assert_close, tolerance};
-use crate::args::{BenchArgs, Precision};
+use crate::args::BenchArgs;
 use crate::engine::{Engine, Runner};
 use crate::table::Column::{Left, Right};
 use crate::table::Table;
 use crate::{Failure, output, progress, seed};
 use layers::Layers;
 use measure::{Contestant, Times, measure};
-use roofline::{Bandwidth, Picture};
+use roofline::{Bandwidth, Roofline};
 
 /// Measures models.
 pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
-    if args.overrides.precision == Some(Precision::Int8) {
-        return Err(Failure::input("there are no int8 kernels to measure yet; `run` has the reference"));
-    }
     let models = models(args)?;
     if args.roofline.is_some() && models.len() != 1 {
         return Err(Failure::usage("--roofline draws one model"));
+    }
+    if args.roofline.is_some() && models.iter().any(|model| model.precision != Precision::F32) {
+        return Err(Failure::usage("--roofline draws f32: the peak of other numbers is not measured"));
     }
     let mut runners = Vec::new();
     let bar = progress::bar(models.len(), "checked", args.json);
@@ -90,19 +92,47 @@ fn models(args: &BenchArgs) -> Result<Vec<Compiled>, Failure> {
 
 /// Compares what is to be measured with the reference, and the reference with kernels.
 fn check(compiled: &Compiled, runner: &Runner<'_>, args: &BenchArgs) -> Result<(), Failure> {
-    let image = seed::image(compiled);
-    let (Some(tensors), Some(kernels)) = (&compiled.tensors, Kernels::new(runner.isa)) else {
-        return Err(Failure::input("the model has no weights"));
+    let other = match runner.engine {
+        Engine::Reference => Engine::Interpreter,
+        _ => Engine::Reference,
     };
-    let expected = match runner.engine {
-        Engine::Reference => {
-            Interpreter::new(compiled.plan.clone(), tensors, kernels)?.run(Image::Tensor(&image))?.to_vec()
+    let picture = Input::new(compiled)?;
+    let logits = |runner: &Runner<'_>| {
+        let mut engine = runner.start(args.how.threads)?;
+        engine.logits(picture.image(compiled)).map(<[f32]>::to_vec)
+    };
+    let expected = logits(&Runner::new(compiled, Some(other), Some(runner.isa))?)?;
+    let found = logits(runner)?;
+    match compiled.plan.numbers {
+        Numbers::Bytes(_) if found != expected => Err(Failure::input(format!(
+            "{}: its bytes differ from the reference's; `mnetc verify` finds the layer",
+            compiled.plan.name
+        ))),
+        Numbers::Bytes(_) => Ok(()),
+        Numbers::Floats(stored) => assert_close(&compiled.plan.name, &found, &expected, tolerance(stored)),
+    }
+}
+
+/// What models are measured on: numbers, or the bytes of a photo.
+enum Input {
+    Floats(Vec<f32>),
+    Bytes(Vec<u8>),
+}
+
+impl Input {
+    fn new(compiled: &Compiled) -> Result<Self, Failure> {
+        Ok(match compiled.plan.numbers {
+            Numbers::Floats(_) => Input::Floats(seed::image(compiled)),
+            Numbers::Bytes(_) => Input::Bytes(seed::pixels(compiled, compiled.integers()?)),
+        })
+    }
+
+    fn image<'p>(&'p self, compiled: &'p Compiled) -> Image<'p> {
+        match self {
+            Input::Floats(values) => Image::Tensor(values),
+            Input::Bytes(bytes) => Image::Pixels(bytes, &compiled.settings.family.preprocess.normalise),
         }
-        _ => Reference::new(&compiled.graph, tensors).rounded(compiled.options).run(&image)?,
-    };
-    let mut engine = runner.start(args.how.threads)?;
-    let found = engine.logits(Image::Tensor(&image))?;
-    assert_close(&compiled.plan.name, found, &expected, tolerance(compiled.precision))
+    }
 }
 
 /// Measures all models, turn by turn; and the peak of one thread, in multiply-adds a second, at the same times.
@@ -113,10 +143,13 @@ fn time(models: &[Compiled], runners: &[Runner<'_>], args: &BenchArgs) -> Result
     };
     let mut contestants: Vec<Contestant<'_>> = Vec::new();
     for (compiled, runner) in models.iter().zip(runners) {
-        let (mut engine, image) = (runner.start(args.how.threads)?, seed::image(compiled));
-        contestants.push(Box::new(move || engine.logits(Image::Tensor(&image)).map(|_| ())));
+        let (mut engine, picture) = (runner.start(args.how.threads)?, Input::new(compiled)?);
+        contestants.push(Box::new(move || engine.run(picture.image(compiled))));
     }
-    let kernels = runners.first().and_then(|runner| Kernels::new(runner.isa)).unwrap_or(Kernels::best());
+    let kernels = runners
+        .first()
+        .and_then(|runner| Kernels::new(runner.isa))
+        .unwrap_or(Kernels::best(header::Precision::F32));
     let mut peak = 0.0;
     let times = measure(&mut contestants, || peak = kernels.peak().max(peak))?;
     bar.finish_and_clear();
@@ -130,7 +163,7 @@ struct Measured<'c> {
     isa: Isa,
     threads: usize,
     times: Times,
-    /// Multiply-adds a second that one thread can do at most.
+    /// Multiply-adds of floats a second that one thread can do at most.
     peak: f64,
     layers: Option<Layers>,
 }
@@ -141,9 +174,9 @@ impl Measured<'_> {
         self.compiled.cost.macs as f64 / self.times.min_ms() * 1e3
     }
 
-    /// What share of the peak of all threads that is.
-    fn share(&self) -> f64 {
-        self.rate() / (self.peak * self.threads as f64)
+    /// The peak of all threads, of the numbers that the model computes with: it is measured of `f32`s alone.
+    fn peak(&self) -> Option<f64> {
+        (self.compiled.precision == Precision::F32).then_some(self.peak * self.threads as f64)
     }
 
     fn json(&self) -> Value {
@@ -158,11 +191,11 @@ impl Measured<'_> {
             "iterations": self.times.len(),
             "macs": self.compiled.cost.macs,
             "macs_per_second": self.rate(),
-            "peak_macs_per_second": self.peak * self.threads as f64,
-            "share_of_peak": self.share(),
+            "peak_macs_per_second": self.peak(),
+            "share_of_peak": self.peak().map(|peak| self.rate() / peak),
         });
         if let Some(layers) = &self.layers {
-            value["layers"] = layers.json(self.peak * self.threads as f64);
+            value["layers"] = layers.json(self.peak());
         }
         value
     }
@@ -170,23 +203,24 @@ impl Measured<'_> {
     /// Writes the drawing of the layers.
     fn draw(&self, file: &Path) -> Result<(), Failure> {
         let Some(layers) = &self.layers else { return Ok(()) };
-        let picture = Picture {
+        let Some(peak) = self.peak() else {
+            return Err(Failure::input("--roofline draws networks of floats, whose peak is known"));
+        };
+        let roofline = Roofline {
             title: &self.compiled.plan.name,
             layers: &layers.one_by_one,
-            peak: self.peak * self.threads as f64,
+            peak,
             threads: self.threads,
             bandwidth: Bandwidth::measure(),
         };
-        write_file(file, picture.svg().as_bytes())?;
+        write_file(file, roofline.svg().as_bytes())?;
         eprintln!("{}: the roofline of {}", file.display(), self.compiled.plan.name);
         Ok(())
     }
 
     fn layers(&self) -> String {
         let layers = self.layers.as_ref();
-        let text = |layers: &Layers| {
-            format!("\n{}\n{}", self.compiled.plan.name, layers.text(self.peak * self.threads as f64))
-        };
+        let text = |layers: &Layers| format!("\n{}\n{}", self.compiled.plan.name, layers.text(self.peak()));
         layers.map_or_else(String::new, text)
     }
 }
@@ -194,8 +228,8 @@ impl Measured<'_> {
 fn table(results: &[Measured<'_>]) -> String {
     let mut table = Table::new(&[
         Left("model"),
-        Left("engine"),
         Left("precision"),
+        Left("engine"),
         Left("set"),
         Right("threads"),
         Right("fastest"),
@@ -207,22 +241,19 @@ fn table(results: &[Measured<'_>]) -> String {
     for result in results {
         table.row([
             result.compiled.plan.name.clone(),
-            result.engine.to_string(),
             result.compiled.precision.to_string(),
+            result.engine.to_string(),
             result.isa.to_string(),
             result.threads.to_string(),
             milliseconds(result.times.min_ms()),
             milliseconds(result.times.median_ms()),
             result.times.len().to_string(),
             format!("{:.1}", result.rate() / 1e9),
-            percent(result.share()),
+            result.peak().map_or_else(String::new, |peak| percent(result.rate() / peak)),
         ]);
     }
     let peak = results.first().map_or(0.0, |result| result.peak / 1e9);
-    format!(
-        "{}\nThe peak is {peak:.1} GMAC/s a thread, of f32 multiply-adds, measured between the runs.\n",
-        table.text()
-    )
+    format!("{}\nThe peak of f32 is {peak:.1} GMAC/s a thread, measured between the runs.\n", table.text())
 }
 
 /// `10.24 ms`.

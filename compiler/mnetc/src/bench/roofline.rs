@@ -51,7 +51,7 @@ fn copy(bytes: usize, times: usize) -> f64 {
 }
 
 /// What is drawn.
-pub(super) struct Picture<'p> {
+pub(super) struct Roofline<'p> {
     pub(super) title: &'p str,
     pub(super) layers: &'p [Layer],
     /// Multiply-adds a second that all threads can do at most.
@@ -84,7 +84,7 @@ impl Axis {
     }
 }
 
-impl Picture<'_> {
+impl Roofline<'_> {
     /// As SVG.
     pub(super) fn svg(&self) -> String {
         let layers: Vec<&Layer> = self.layers.iter().filter(|layer| layer.macs > 0).collect();

@@ -1,7 +1,7 @@
 //! The memory plan, beside the chain of nodes: time runs down as the network does, bytes of the arena from left to right.
 
 use mobilenet_compiler::plan::memory::{Holds, InPlace, Lifetime, Span};
-use mobilenet_compiler::plan::{Kernel, Part, Plan};
+use mobilenet_compiler::plan::{ByteKernel, Kernel, Part, Plan};
 use svg::node::element::{Group, Path, Text, Title};
 
 use super::nodes::{Chain, GAP};
@@ -75,7 +75,7 @@ impl<'p> Panel<'p> {
 
     /// Where an arena offset is, in pixels.
     fn at(&self, offset: usize) -> f64 {
-        self.x + WIDTH * offset as f64 / self.plan.arena.max(1) as f64
+        self.x + WIDTH * offset as f64 / self.plan.arena_bytes().max(1) as f64
     }
 
     pub(super) fn draw(&self) -> Group {
@@ -127,7 +127,7 @@ impl<'p> Panel<'p> {
         let end = Words::new(bytes(total), 10.5).bold();
         let clear = self.x + WIDTH - end.width() - 34.0;
         for tick in (0..total).step_by(step) {
-            let x = self.at(tick / size_of::<f32>());
+            let x = self.at(tick);
             group = group.add(line(x, self.top(), x, self.bottom(), "grid"));
             let (text, anchor) = match tick {
                 0 => ("0".to_string(), "start"),
@@ -146,7 +146,11 @@ impl<'p> Panel<'p> {
         let next =
             self.memory[i + 1..].iter().find(|next| next.in_place.is_some() && next.part == life.part + 1);
         let replaced = next.filter(|_| life.holds == Holds::Map).and_then(|next| next.in_place);
-        let [begin, end] = [self.steps[*life.steps.start()][0], self.steps[*life.steps.end()][1]];
+        let [begin, end] = match life.holds {
+            // Streamed layers take turns with it.
+            Holds::Scratch | Holds::Sums => self.rows[life.part],
+            _ => [self.steps[*life.steps.start()][0], self.steps[*life.steps.end()][1]],
+        };
         let moment = |part: usize, how: InPlace, row: usize| {
             let [top, bottom] = self.rows[part];
             let progress = match how {
@@ -173,7 +177,7 @@ impl<'p> Panel<'p> {
         let (fill, opacity) = match life.holds {
             Holds::Map | Holds::Features | Holds::Output => (None, 0.26),
             Holds::Ring => (Some("ring"), 0.1),
-            Holds::Scratch => (Some("scratch"), 0.0),
+            Holds::Scratch | Holds::Sums => (Some("scratch"), 0.0),
         };
         let group = Group::new()
             .add(title)
@@ -235,10 +239,13 @@ impl<'p> Panel<'p> {
                     Some(rows) => format!("{rows} rows"),
                 };
                 match kernel {
-                    Kernel::Separable(_) => (format!("depthwise strip, {rows}"), "strip"),
+                    Kernel::Separable(_) | Kernel::Bytes(ByteKernel::Separable(_)) => {
+                        (format!("depthwise strip, {rows}"), "strip")
+                    }
                     _ => (format!("line buffer for {rows}"), "lines"),
                 }
             }
+            (Holds::Sums, _) => ("row sums".to_string(), "sums"),
             (Holds::Features, _) => ("features".to_string(), "features"),
             (Holds::Output, _) => ("output".to_string(), "output"),
         };
@@ -281,5 +288,11 @@ fn kind(kernel: &Kernel) -> Kind {
         Kernel::Pool(_) => Kind::Pool,
         Kernel::FullyConnected(_) => Kind::Classifier,
         Kernel::Softmax(_) => Kind::Other,
+        Kernel::Bytes(ByteKernel::Stem(_)) => Kind::Conv,
+        Kernel::Bytes(ByteKernel::Depthwise(_)) => Kind::Depthwise,
+        Kernel::Bytes(ByteKernel::Pointwise(_)) => Kind::Pointwise,
+        Kernel::Bytes(ByteKernel::Separable(_)) => Kind::Separable,
+        Kernel::Bytes(ByteKernel::Pool(..)) => Kind::Pool,
+        Kernel::Bytes(ByteKernel::FullyConnected(..)) => Kind::Classifier,
     }
 }

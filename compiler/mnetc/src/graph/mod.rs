@@ -89,7 +89,6 @@ impl Format {
 /// Shows the graph of a model, at some stage of the compiler.
 pub(crate) fn graph(args: &GraphArgs) -> Result<(), Failure> {
     let format = Format::of(args.output.as_deref())?;
-    args.model.overrides.floats_only()?;
     let weights = args.model.overrides.open_weights()?;
     let compiled = compile(&args.model.overrides.request(args.model.model.as_deref(), weights.as_ref()))?;
     let last = PASSES.last().map_or(LOWERING, |pass| pass.name);

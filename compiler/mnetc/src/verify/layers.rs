@@ -2,11 +2,10 @@
 //! way, the reference is given what the plan has computed up to the layer: a last bit that rounds the other way is not to be
 //! held against those that follow.
 
-use mobilenet_compiler::compile::Compiled;
 use mobilenet_compiler::interpret::{Interpreter, Value};
 use mobilenet_compiler::plan::{Options, Plan};
-use mobilenet_compiler::settings::Precision;
 use mobilenet_kernels::image::Image;
+use mobilenet_kernels::layout::Storage;
 use mobilenet_kernels::{Isa, Kernels};
 
 use super::{Subject, off};
@@ -29,8 +28,7 @@ struct Found {
 
 /// Prints how far each layer is off; gives what is too far.
 pub(super) fn verify(subject: &Subject<'_>, image: &[f32]) -> Result<Vec<String>, Failure> {
-    let Compiled { graph, options, precision, .. } = subject.compiled;
-    let plan = Plan::new(graph, Options { stream: false, ..*options })?;
+    let plan = Plan::new(&subject.compiled.graph, Options { stream: false, ..subject.compiled.options() })?;
     let expected = values_of(&plan, subject.rounded().values(image)?);
     let found: Vec<Found> = subject
         .sets
@@ -38,7 +36,7 @@ pub(super) fn verify(subject: &Subject<'_>, image: &[f32]) -> Result<Vec<String>
         .map(|&isa| found(subject, &plan, &expected, isa, image))
         .collect::<Result<_, _>>()?;
     output::print(&table(&expected, &found))?;
-    Ok(found.iter().flat_map(|found| faults(&expected, found, tolerance(*precision))).collect())
+    Ok(found.iter().flat_map(|found| faults(&expected, found, tolerance(subject.stored))).collect())
 }
 
 /// The reference's values of the layers of a plan.
@@ -63,13 +61,14 @@ fn found(
     let logits = one_by_one.walk(image, |step, arena| {
         for part in &step.parts {
             let found = part.value(arena);
-            let expected = match subject.compiled.precision {
-                Precision::F32 => {
-                    expected.iter().find(|value| value.name == part.name).map(|v| v.data.clone())
+            let off = match subject.stored.blocks {
+                Storage::F32 => {
+                    let value = expected.iter().find(|value| value.name == part.name);
+                    value.map(|value| difference(&found, &value.data))
                 }
-                Precision::Bf16 => reference.layer(&part.name, &before).ok(),
+                _ => reference.layer(&part.name, &before).ok().map(|data| difference(&found, &data)),
             };
-            layers.push(expected.map_or(f32::INFINITY, |expected| difference(&found, &expected)));
+            layers.push(off.unwrap_or(f32::INFINITY));
             before = found;
         }
     })?;

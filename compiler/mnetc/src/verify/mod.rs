@@ -6,7 +6,7 @@
 //!                                                                         = streamed plan = compiled code
 //! ```
 //!
-//! `~` is equal within a tolerance, `=` to the bit.
+//! `~` is equal within a tolerance, `=` to the bit. Of a model that computes with bytes all are equal to the byte.
 
 mod bytes;
 mod expected;
@@ -17,6 +17,8 @@ mod photos;
 use mobilenet_compiler::compile::Compiled;
 use mobilenet_compiler::interpret::Reference;
 use mobilenet_compiler::pack::Tensors;
+use mobilenet_compiler::plan::Numbers;
+use mobilenet_compiler::settings::Stored;
 use mobilenet_kernels::Isa;
 use mobilenet_kernels::image::Image;
 
@@ -30,13 +32,13 @@ use expected::Expected;
 struct Subject<'c> {
     compiled: &'c Compiled,
     tensors: &'c Tensors,
+    stored: Stored,
     sets: Vec<Isa>,
 }
 
 /// Verifies a model.
 pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let (model, overrides) = (args.model.model.as_deref(), &args.model.overrides);
-    overrides.floats_only()?;
     let weights = overrides.open_weights()?;
     let expected = match &args.expected {
         Some(folder) => {
@@ -48,28 +50,46 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let mut request = overrides.request(model, weights.as_ref());
     request.input = expected.as_ref().and_then(Expected::input);
     let compiled = seed::compiled(&request)?;
-    let Some(tensors) = &compiled.tensors else { return Ok(()) };
-    let subject = Subject { compiled: &compiled, tensors, sets: sets(args.isa, &compiled)? };
-    let image = match expected.as_ref().and_then(Expected::first) {
-        Some(input) => subject.normalised(input)?,
-        None => seed::image(&compiled),
-    };
     let of = if weights.is_some() { "these weights" } else { "seeded weights" };
-    output::print(&format!("{} with {of}\n\n", compiled.plan.name))?;
-    let mut faults = Vec::new();
-    if let Some(Expected::Bytes(cases)) = &expected {
-        faults.extend(bytes::verify(&compiled, cases)?);
-        output::print("\nThe same weights as floats:\n\n")?;
-    }
-    faults.extend(passes::verify(&subject, &image)?);
-    faults.extend(layers::verify(&subject, &image)?);
-    if let Some(Expected::Logits(cases)) = &expected {
-        faults.extend(photos::verify(&subject, cases)?);
-    }
+    output::print(&format!("{} at {} with {of}\n\n", compiled.plan.name, compiled.precision))?;
+    let sets = sets(args.isa, &compiled)?;
+    let faults = match compiled.plan.numbers {
+        Numbers::Bytes(_) => bytes::verify(&compiled, &sets, expected.as_ref())?,
+        Numbers::Floats(stored) => floats(&compiled, stored, sets, expected.as_ref())?,
+    };
     match faults.is_empty() {
         true => output::print("\nAll agree.\n"),
         false => Err(Failure::input(faults.join("\nmnetc: "))),
     }
+}
+
+/// Verifies a model that computes with floats; gives what differs.
+fn floats(
+    compiled: &Compiled,
+    stored: Stored,
+    sets: Vec<Isa>,
+    expected: Option<&Expected>,
+) -> Result<Vec<String>, Failure> {
+    let Some(tensors) = &compiled.tensors else { return Ok(Vec::new()) };
+    let subject = Subject { compiled, tensors, stored, sets };
+    let image = match expected.and_then(Expected::first) {
+        Some(input) => subject.normalised(input)?,
+        None => seed::image(compiled),
+    };
+    let mut faults = Vec::new();
+    if let Some(Expected::Bytes(_)) = expected {
+        let found = match compiled.quantised {
+            Some(_) => "the model computes with floats: leave out --precision",
+            None => "these weights are floats",
+        };
+        return Err(Failure::input(format!("the expected outputs are bytes, and {found}")));
+    }
+    faults.extend(passes::verify(&subject, &image)?);
+    faults.extend(layers::verify(&subject, &image)?);
+    if let Some(Expected::Logits(cases)) = expected {
+        faults.extend(photos::verify(&subject, cases)?);
+    }
+    Ok(faults)
 }
 
 /// The instruction sets to verify: the one that is asked for, or all that this processor has.
@@ -102,7 +122,7 @@ impl Subject<'_> {
 
     /// The reference, rounding as plans do.
     fn rounded(&self) -> Reference<'_> {
-        Reference::new(&self.compiled.graph, self.tensors).rounded(self.compiled.options)
+        Reference::new(&self.compiled.graph, self.tensors).rounded(self.stored)
     }
 
     /// What the reference computes, on the graph that plans are made of.

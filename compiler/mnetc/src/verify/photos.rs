@@ -2,9 +2,9 @@
 
 use std::num::NonZeroUsize;
 
-use mobilenet_compiler::compile::Compiled;
-use mobilenet_compiler::settings::Precision;
+use mobilenet_compiler::settings::Stored;
 use mobilenet_kernels::image::Image;
+use mobilenet_kernels::layout::Storage;
 
 use super::expected::Case;
 use super::{Subject, off};
@@ -15,10 +15,10 @@ use crate::table::Table;
 use crate::{Failure, output};
 
 /// Best classes whose order counts. With bf16 those that are nearly as good as each other may change places.
-const fn best(precision: Precision) -> usize {
-    match precision {
-        Precision::F32 => 5,
-        Precision::Bf16 => 1,
+const fn best(stored: Stored) -> usize {
+    match stored.blocks {
+        Storage::F32 => 5,
+        _ => 1,
     }
 }
 
@@ -26,8 +26,7 @@ const fn best(precision: Precision) -> usize {
 pub(super) fn verify(subject: &Subject<'_>, cases: &[Case]) -> Result<Vec<String>, Failure> {
     let mut columns = vec![Left("photo"), Right("reference")];
     columns.extend(subject.sets.iter().map(|isa| Right(isa.name())));
-    let Compiled { precision, options, .. } = subject.compiled;
-    let (count, allowed) = (best(*precision), logits_tolerance(*precision, options));
+    let (count, allowed) = (best(subject.stored), logits_tolerance(subject.stored));
     columns.push(Left(if count == 1 { "top 1" } else { "top 5" }));
     let mut table = Table::new(&columns);
     let runner = |&isa| Runner::new(subject.compiled, None, Some(isa));

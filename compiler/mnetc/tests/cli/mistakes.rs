@@ -28,7 +28,11 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
         &["bad.yaml:3:12", "did you mean `filters`?", "bad.yaml:4:5: `foo` is no operation"],
     ),
     // Weights.
-    ("inspect 0.5_MobileNet_tiny --weights $W", 1, &["of alpha 0.25, not 0.5", "`conv1/kernel` has shape"]),
+    (
+        "inspect 0.5_MobileNet_tiny --weights $W",
+        1,
+        &["of alpha 0.25, not 0.5", "conv1/kernel", "[3, 3, 3, 8]"],
+    ),
     ("inspect odd.yaml --weights $W", 1, &["odd.yaml", "keras weights"]),
     ("inspect --weights $W --classes 7", 1, &["the weights have 1000 classes, not 7"]),
     ("inspect --weights part.safetensors", 1, &["`conv_pw_5_bn/beta` is missing"]),
@@ -50,15 +54,23 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("run empty.png --top 0", 2, &["--top", "from 1 on"]),
     ("run empty.png --threads 0", 2, &["--threads", "from 1 on"]),
     ("run empty.png --isa avx", 2, &["a similar value exists: 'avx2'", "scalar"]),
+    (
+        "pack 0.25_MobileNet_tiny --weights w.safetensors --precision int7 -o o.mnw",
+        2,
+        &["int7", "f32, bf16, int8"],
+    ),
     ("bench 0.25_MobileNet_tiny --precision bf61", 2, &["--precision", "a similar value exists: 'bf16'"]),
     ("inspect 0.25_MobileNet_tiny --classifier bf16", 2, &["--classifier", "a similar value exists: 'f16'"]),
-    ("inspect 0.25_MobileNet_tiny --precision int8", 2, &["only `run` knows --precision int8 yet"]),
+    (
+        "bench 0.25_MobileNet_tiny --precision int8 --classifier f16",
+        1,
+        &["at precision int8 the classifier's weights are bytes"],
+    ),
     (
         "run 0.25_MobileNet_tiny empty.png --precision bf16 --engine compiled",
         1,
         &["not compiled into this program"],
     ),
-    ("bench 0.25_MobileNet_tiny --precision int8", 1, &["no int8 kernels to measure yet"]),
     ("run empty.png --engine fast", 2, &["compiled, interpreter, reference"]),
     ("run empty.png --labels text.txt", 1, &["text.txt: 1 names for 1000 classes"]),
     ("run empty.png text.txt --output x.npy", 2, &["--output takes one photo"]),

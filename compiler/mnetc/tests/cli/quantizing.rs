@@ -41,7 +41,7 @@ fn the_model_runs_and_each_layer_is_shown() {
     assert!(ran.out.ends_with("The best class is that of the floats on 2 of 2 photos.\n"), "{}", ran.out);
     // It says itself what it is, and runs on integers.
     let found = folder.json(&["run", "--weights", "q.tflite", "photos/cat.png", "--json"]);
-    assert_eq!(found["engine"], "reference");
+    assert_eq!(found["engine"], "interpreter");
     let top = found["results"][0]["top"][0]["label"].as_str().unwrap();
     assert!(top.contains("cat"), "{found}");
     let bytes = std::fs::read(folder.path().join("q.tflite")).unwrap();

@@ -13,8 +13,8 @@ use super::{Weights, zip};
 use crate::error::{Complaint, Result};
 use config::Config;
 
-/// Bytes of the HDF5 file in an archive: the most values that are read, and as much again for what is not.
-const MOST_WEIGHTS: usize = 8 * MOST_VALUES;
+/// Bytes of the HDF5 file in an archive: the most values that are read, and half as much again for what is not.
+const MOST_WEIGHTS: usize = 6 * MOST_VALUES;
 /// Bytes of config.json; a MobileNet's has less than 100 kB.
 const MOST_CONFIG: usize = 1 << 24;
 

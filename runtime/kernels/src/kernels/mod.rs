@@ -1,9 +1,12 @@
 //! The safe way to call kernels: one method a layer.
 
+mod bf16;
+mod bytes;
 mod share;
 mod stream;
 mod table;
 
+pub use bytes::Bytes;
 use share::Memory;
 pub(crate) use table::Table;
 
@@ -42,13 +45,8 @@ impl Kernels<'static> {
         Table::new(isa).map(Self::alone)
     }
 
-    /// The kernels of the best instruction set that this processor has, for networks of `f32`s.
-    pub fn best() -> Self {
-        Self::best_for(Precision::F32)
-    }
-
     /// The kernels of the best instruction set that this processor has for networks of a precision.
-    pub fn best_for(precision: Precision) -> Self {
+    pub fn best(precision: Precision) -> Self {
         Self::alone(Table::best(precision))
     }
 
@@ -65,11 +63,11 @@ fn starts<L>(layer: &Checked<L>, weights: &[f32], arena: &mut [f32]) -> Memory {
     Memory { weights: weights.as_ptr(), arena: arena.as_mut_ptr() }
 }
 
-fn assert_fits(layer: &Checked<Stem>, image: Image<'_>) {
-    assert!(image.len() == layer.layer().image.iter().product(), "the image has another size");
+fn assert_fits(size: [usize; 3], image: Image<'_>) {
+    assert!(image.len() == size.iter().product(), "the image has another size");
 }
 
-impl Kernels<'_> {
+impl<'t> Kernels<'t> {
     /// Layers that [`stream`](Self::stream) runs together at most.
     pub const MOST_STAGES: usize = 8;
 
@@ -101,6 +99,12 @@ impl Kernels<'_> {
         (ROUNDS * ops::peak::CHAINS * self.table.lanes) as f64 / fastest
     }
 
+    /// The kernels of networks of bytes, in the same instruction set and on the same team.
+    #[inline]
+    pub fn bytes(self) -> Bytes<'t> {
+        Bytes(self)
+    }
+
     /// These kernels for a layer: without the team, where threads would read what others write.
     #[inline]
     fn sharing<L>(&self, layer: &Checked<L>) -> Self {
@@ -118,7 +122,7 @@ impl Kernels<'_> {
     #[inline]
     pub fn stem(&self, layer: &Checked<Stem>, image: Image<'_>, weights: &[f32], arena: &mut [f32]) {
         let memory = starts(layer, weights, arena);
-        assert_fits(layer, image);
+        assert_fits(layer.layer().image, image);
         // SAFETY: the layer is checked against weights and arena, the image has its size.
         unsafe { self.sharing(layer).stem_rows(layer.layer(), 0..layer.layer().output.height, image, memory) }
     }
@@ -207,11 +211,16 @@ impl Kernels<'_> {
         for stage in stages {
             memory = match stage {
                 Stage::Stem(layer) => {
-                    assert_fits(layer, image);
+                    assert_fits(layer.layer().image, image);
                     starts(layer, weights, arena)
                 }
                 Stage::Conv(layer) => starts(layer, weights, arena),
                 Stage::Separable(layer) => starts(layer, weights, arena),
+                Stage::ByteStem(layer) => {
+                    assert_fits(layer.layer().image, image);
+                    starts(layer, weights, arena)
+                }
+                Stage::ByteSeparable(layer) => starts(layer, weights, arena),
             };
         }
         // SAFETY: all stages are checked against weights, arena and image.

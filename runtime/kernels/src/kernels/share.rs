@@ -67,10 +67,11 @@ impl Tasks {
     /// Tasks along columns, pixels and rows. Neighbours in memory come one after the other, and so to the same thread.
     fn along(&self) -> [usize; 3] {
         let Tasks { whole, rows, pixels, columns } = self;
+        let count = |len: usize, at_most: usize| len.div_ceil(at_most.max(1)).max(1);
         [
-            whole.columns.len().div_ceil(*columns),
-            whole.pixels.len().div_ceil(*pixels),
-            whole.rows.len().div_ceil(*rows),
+            count(whole.columns.len(), *columns),
+            count(whole.pixels.len(), *pixels),
+            count(whole.rows.len(), *rows),
         ]
     }
 
@@ -96,14 +97,14 @@ fn is_wide(width: usize, threads: usize) -> bool {
 }
 
 /// Panels of a layer's outputs.
-fn panels(outputs: usize) -> usize {
+pub(super) fn panels(outputs: usize) -> usize {
     padded(outputs).div_ceil(PANEL)
 }
 
 impl Kernels<'_> {
     /// Calls `work` with parts that make up the whole: once, or task by task on the team, if so many multiply-adds are worth
     /// it.
-    fn share(&self, macs: usize, whole: Part, work: impl Fn(Part) + Sync) {
+    pub(super) fn share(&self, macs: usize, whole: Part, work: impl Fn(Part) + Sync) {
         #[cfg(feature = "std")]
         if let Some(team) = self.team.filter(|team| macs >= WORTH && team.threads() > 1 && !team.is_resting())
         {
@@ -203,7 +204,7 @@ impl Kernels<'_> {
         let Separable { input, window, output, .. } = layer;
         // Of bf16s there are two in the word that offsets count.
         let (depthwise, pointwise, scratch) = match layer.storage {
-            Storage::Bf16 => (self.table.depthwise_bf16, self.table.pointwise_bf16, layer.scratch * 2),
+            Storage::Bf16 => (self.table.bf16.depthwise, self.table.bf16.pointwise, layer.scratch * 2),
             _ => (self.table.depthwise, self.table.pointwise, layer.scratch),
         };
         for strip in strips(rows, layer.strip) {
@@ -260,8 +261,8 @@ fn are_apart(a: &Map, b: &Map) -> bool {
     a.offset + a.len() <= b.offset || b.offset + b.len() <= a.offset
 }
 
-/// Rows in strips of `strip`.
-fn strips(rows: Rows, strip: usize) -> impl Iterator<Item = Rows> {
+/// Rows in strips of `strip`, which is not zero.
+pub(super) fn strips(rows: Rows, strip: usize) -> impl Iterator<Item = Rows> {
     let end = rows.end;
-    rows.step_by(strip).map(move |from| from..(from + strip).min(end))
+    rows.step_by(strip.max(1)).map(move |from| from..(from + strip).min(end))
 }

@@ -38,21 +38,30 @@ impl<'s> Stream<'s> {
     ///
     /// As [`run`](Self::run).
     unsafe fn advance(&mut self, i: usize, rows: usize) {
-        let (height, strip, window) = match &self.stages[i] {
+        // There are both, because `stream` has counted the stages; said so that the optimiser need not know.
+        let (Some(stage), Some(&made)) = (self.stages.get(i), self.made.get(i)) else { return };
+        let (height, strip, window) = match stage {
             Stage::Stem(layer) => (layer.layer().output.height, layer.layer().strip, layer.layer().window),
             Stage::Conv(layer) => (layer.layer().output.height, layer.layer().strip, layer.layer().window),
             Stage::Separable(layer) => {
                 (layer.layer().output.height, layer.layer().strip, layer.layer().window)
             }
+            Stage::ByteStem(layer) => {
+                (layer.layer().output.height, layer.layer().strip, layer.layer().window)
+            }
+            Stage::ByteSeparable(layer) => {
+                (layer.layer().output.height, layer.layer().strip, layer.layer().window)
+            }
         };
-        while self.made[i] < rows.min(height) {
-            let (from, to) = (self.made[i], (self.made[i] + strip).min(height));
+        let mut from = made;
+        while from < rows.min(height) {
+            let to = (from + strip).min(height);
             // SAFETY: passed on.
             unsafe {
                 if i > 0 {
                     self.advance(i - 1, ((to - 1) * window.stride + window.size).saturating_sub(window.top));
                 }
-                match &self.stages[i] {
+                match stage {
                     Stage::Stem(layer) => {
                         self.kernels.sharing(layer).stem_rows(
                             layer.layer(),
@@ -67,9 +76,24 @@ impl<'s> Stream<'s> {
                     Stage::Separable(layer) => {
                         self.kernels.sharing(layer).separable_rows(layer.layer(), from..to, self.memory);
                     }
+                    Stage::ByteStem(layer) => {
+                        self.kernels.sharing(layer).bytes().stem_rows(
+                            layer.layer(),
+                            from..to,
+                            self.image,
+                            self.memory,
+                        );
+                    }
+                    Stage::ByteSeparable(layer) => {
+                        let kernels = self.kernels.sharing(layer).bytes();
+                        kernels.separable_rows(layer.layer(), from..to, self.memory);
+                    }
                 }
             }
-            self.made[i] = to;
+            from = to;
+        }
+        if let Some(made) = self.made.get_mut(i) {
+            *made = from;
         }
     }
 }

@@ -4,6 +4,7 @@
 //! A kernel computes some rows of some columns of its layer: panels of outputs, or blocks of channels. Which rows and
 //! columns is all that the kernels' callers decide.
 
+use super::{bf16, bytes};
 use crate::Isa;
 use crate::header::Precision;
 use crate::image::Image;
@@ -27,14 +28,16 @@ pub(crate) struct Table {
     pub(crate) conv_lines: unsafe fn(&Conv, Rows, *mut f32),
     pub(crate) conv: unsafe fn(&Conv, Part, *const f32, *mut f32),
     pub(crate) depthwise: unsafe fn(&Map, &Window, &Map, Part, *const f32, *mut f32),
-    pub(crate) depthwise_bf16: unsafe fn(&Map, &Window, &Map, Part, *const f32, *mut f32),
     pub(crate) pointwise: unsafe fn(&Map, &Map, Part, *const f32, *mut f32),
-    pub(crate) pointwise_bf16: unsafe fn(&Map, &Map, Part, *const f32, *mut f32),
     pub(crate) batchnorm: unsafe fn(&BatchNorm, *const f32, *mut f32),
     pub(crate) activation: unsafe fn(&Activation, *const f32, *mut f32),
     pub(crate) pool: unsafe fn(&Pool, *mut f32),
     pub(crate) fully_connected: unsafe fn(&FullyConnected, Columns, *const f32, *mut f32),
     pub(crate) peak: unsafe fn(usize, *mut f32),
+    /// Those of blocks whose weights are bf16s.
+    pub(crate) bf16: &'static bf16::Table,
+    /// Those of networks of bytes.
+    pub(crate) bytes: &'static bytes::Table,
 }
 
 impl Table {
@@ -45,11 +48,15 @@ impl Table {
         }
         match isa {
             #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
-            Isa::Amx => Some(&amx::TABLE),
+            Isa::Amx => Some(&AMX),
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Bf16 => Some(&avx512bf16::TABLE),
+            Isa::Avx512Bf16 => Some(&AVX512_BF16),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 if Isa::has_vnni() => Some(&AVX512_VNNI),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => Some(&avx512::TABLE),
+            #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => Some(&AVX_VNNI),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => Some(&avx2::TABLE),
             #[cfg(target_arch = "x86_64")]
@@ -72,11 +79,11 @@ impl Table {
     }
 }
 
-/// Instantiates kernels: `name = algorithm(parameters)`; those that are not named are those of another table.
+/// Instantiates kernels: `name = algorithm(parameters)`.
 macro_rules! instantiate {
-    ($module:ident, $simd:ty, $isa:expr $(, features $features:literal)?) => {
+    ($module:ident, $simd:ty, $isa:expr, $bytes:ident $(, features $features:literal)?) => {
         instantiate! {
-            @ $module $simd, $isa, ($($features)?), ()
+            @ $module $simd, $isa, $bytes, ($($features)?)
             stem_lines = ops::stem::lines(layer: &Stem, rows: Rows, image: Image<'_>, arena: *mut f32);
             stem = ops::stem::stem(layer: &Stem, part: Part, weights: *const f32, arena: *mut f32);
             conv_lines = ops::conv::lines(layer: &Conv, rows: Rows, arena: *mut f32);
@@ -84,13 +91,7 @@ macro_rules! instantiate {
             depthwise = ops::depthwise::to_floats(
                 input: &Map, window: &Window, output: &Map, part: Part, section: *const f32, arena: *mut f32
             );
-            depthwise_bf16 = ops::depthwise::to_bf16(
-                input: &Map, window: &Window, output: &Map, part: Part, section: *const f32, arena: *mut f32
-            );
             pointwise = ops::pointwise::pointwise(
-                input: &Map, output: &Map, part: Part, section: *const f32, arena: *mut f32
-            );
-            pointwise_bf16 = ops::pairs::pointwise(
                 input: &Map, output: &Map, part: Part, section: *const f32, arena: *mut f32
             );
             batchnorm = ops::elementwise::batchnorm(layer: &BatchNorm, weights: *const f32, arena: *mut f32);
@@ -102,7 +103,7 @@ macro_rules! instantiate {
             peak = ops::peak::peak(rounds: usize, values: *mut f32);
         }
     };
-    (@ $module:ident $simd:ty, $isa:expr, $features:tt, ($($others:tt)*) $(
+    (@ $module:ident $simd:ty, $isa:expr, $bytes:ident, $features:tt $(
         $name:ident = $($algorithm:ident)::+ ($($parameter:ident: $type:ty),*);
     )*) => {
         mod $module {
@@ -110,8 +111,14 @@ macro_rules! instantiate {
 
             $(instantiate! { @@ $features $simd, $name, $($algorithm)::+, $($parameter: $type),* })*
 
-            pub(super) static TABLE: Table =
-                Table { isa: $isa, lanes: <$simd as simd::Simd>::LANES, $($name,)* $($others)* };
+            pub(super) const PARTS: Table = Table {
+                isa: $isa,
+                lanes: <$simd as simd::Simd>::LANES,
+                bf16: &bf16::$module::TABLE,
+                bytes: &bytes::$bytes::TABLE,
+                $($name),*
+            };
+            pub(super) static TABLE: Table = PARTS;
         }
     };
     (@@ ($($features:literal)?) $simd:ty, $name:ident, $($algorithm:ident)::+, $($parameter:ident: $type:ty),*) => {
@@ -123,35 +130,35 @@ macro_rules! instantiate {
     };
 }
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
-instantiate! {
-    @ amx simd::Avx512Bf16, Isa::Amx,
-    ("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"), (..avx512bf16::TABLE)
-    pointwise_bf16 = ops::amx::pointwise(
-        input: &Map, output: &Map, part: Part, section: *const f32, arena: *mut f32
-    );
-}
 #[cfg(target_arch = "x86_64")]
-instantiate! {
-    @ avx512bf16 simd::Avx512Bf16, Isa::Avx512Bf16,
-    ("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"), (..avx512::TABLE)
-    depthwise_bf16 = ops::depthwise::to_bf16(
-        input: &Map, window: &Window, output: &Map, part: Part, section: *const f32, arena: *mut f32
-    );
-    pointwise_bf16 = ops::pairs::pointwise(
-        input: &Map, output: &Map, part: Part, section: *const f32, arena: *mut f32
-    );
-}
+instantiate!(avx512, simd::Avx512, Isa::Avx512, avx2, features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c");
 #[cfg(target_arch = "x86_64")]
-instantiate!(avx512, simd::Avx512, Isa::Avx512, features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c");
+instantiate!(avx2, simd::Avx2, Isa::Avx2, avx2, features "avx2,fma,f16c");
 #[cfg(target_arch = "x86_64")]
-instantiate!(avx2, simd::Avx2, Isa::Avx2, features "avx2,fma,f16c");
-#[cfg(target_arch = "x86_64")]
-instantiate!(sse2, simd::Sse2, Isa::Sse2);
+instantiate!(sse2, simd::Sse2, Isa::Sse2, sse2);
 #[cfg(target_arch = "aarch64")]
-instantiate!(neon, simd::Neon, Isa::Neon, features "neon");
+instantiate!(neon, simd::Neon, Isa::Neon, scalar, features "neon");
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
-instantiate!(relaxed_simd, simd::RelaxedSimd, Isa::RelaxedSimd);
+instantiate!(relaxed_simd, simd::RelaxedSimd, Isa::RelaxedSimd, scalar);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-instantiate!(simd128, simd::Simd128, Isa::Simd128);
-instantiate!(scalar, simd::Scalar, Isa::Scalar);
+instantiate!(simd128, simd::Simd128, Isa::Simd128, scalar);
+instantiate!(scalar, simd::Scalar, Isa::Scalar, scalar);
+
+/// AVX-512 where bytes have dot products too.
+#[cfg(target_arch = "x86_64")]
+static AVX512_VNNI: Table = Table { bytes: &bytes::vnni::TABLE, ..avx512::PARTS };
+/// To floats the same as AVX2.
+#[cfg(target_arch = "x86_64")]
+static AVX_VNNI: Table = Table { isa: Isa::AvxVnni, bytes: &bytes::avx_vnni::TABLE, ..avx2::PARTS };
+/// To all but bf16s the same as [`AVX512_VNNI`].
+#[cfg(target_arch = "x86_64")]
+static AVX512_BF16: Table = Table {
+    isa: Isa::Avx512Bf16,
+    bytes: &bytes::vnni::TABLE,
+    bf16: &bf16::avx512bf16::TABLE,
+    ..avx512::PARTS
+};
+/// So is this.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+static AMX: Table =
+    Table { isa: Isa::Amx, bytes: &bytes::vnni::TABLE, bf16: &bf16::amx::TABLE, ..avx512::PARTS };

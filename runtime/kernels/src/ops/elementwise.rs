@@ -20,7 +20,7 @@ unsafe fn each<S: Simd>(map: &Map, arena: *mut f32, f: impl Fn(*mut f32, usize))
             let width = map.block_width(block);
             let start = arena.wrapping_add(map.at(y, block));
             for at in (0..pixels * width).step_by(S::LANES) {
-                f(start.wrapping_add(at), block * BLOCK + at % width);
+                f(start.wrapping_add(at), block * BLOCK + at % width.max(1));
             }
         }
     }

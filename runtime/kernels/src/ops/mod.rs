@@ -14,6 +14,7 @@ pub(crate) mod pairs;
 pub(crate) mod peak;
 pub(crate) mod pointwise;
 pub(crate) mod pool;
+pub(crate) mod quantised;
 pub(crate) mod softmax;
 pub(crate) mod stem;
 pub(crate) mod strip;

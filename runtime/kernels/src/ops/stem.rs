@@ -58,25 +58,32 @@ pub(crate) unsafe fn lines<S: Simd>(layer: &Stem, rows: Rows, image: Image<'_>, 
     let lines = unsafe { core::slice::from_raw_parts_mut(arena.add(layer.lines), count * line) };
     let before = layer.window.left * channels;
     let inside = (width * channels).min(line - before);
-    for (i, out) in lines.chunks_exact_mut(line).enumerate() {
+    for (i, out) in lines.chunks_exact_mut(line.max(1)).enumerate() {
         let y = rows.start * layer.window.stride + i;
         if y < layer.window.top || y >= height + layer.window.top {
             out.fill(0.0);
             continue;
         }
         let at = (y - layer.window.top) * width * channels;
-        out[..before].fill(0.0);
-        fill_line(image, at, channels, &mut out[before..before + inside]);
-        out[before + inside..].fill(0.0);
+        let (left, rest) = out.split_at_mut(before.min(line));
+        let (middle, right) = rest.split_at_mut(inside.min(rest.len()));
+        left.fill(0.0);
+        fill_line(image, at, channels, middle);
+        right.fill(0.0);
     }
 }
 
+/// The image from value `at` on, normalised. It has as many values as are asked for; said so that the optimiser need not know.
 #[inline(always)]
 fn fill_line(image: Image<'_>, at: usize, channels: usize, out: &mut [f32]) {
     match image {
-        Image::Tensor(values) => out.copy_from_slice(&values[at..at + out.len()]),
+        Image::Tensor(values) => {
+            for (out, &value) in out.iter_mut().zip(values.get(at..).unwrap_or_default()) {
+                *out = value;
+            }
+        }
         Image::Pixels(pixels, normalise) => {
-            let pixels = &pixels[at..at + out.len()];
+            let pixels = pixels.get(at..).unwrap_or_default();
             let (scale, offset) = (normalise.scale, normalise.offset);
             let uniform = (1..channels.min(4)).all(|c| scale[c] == scale[0] && offset[c] == offset[0]);
             if uniform {
@@ -85,7 +92,7 @@ fn fill_line(image: Image<'_>, at: usize, channels: usize, out: &mut [f32]) {
                 }
             } else {
                 for (i, (out, &byte)) in out.iter_mut().zip(pixels).enumerate() {
-                    let c = i % channels % 4;
+                    let c = i % channels.max(1) % 4;
                     *out = f32::from(byte) * scale[c] + offset[c];
                 }
             }

@@ -24,16 +24,16 @@ const AHEAD: usize = 64 * 1024;
 /// Rows of a weight panel still to come.
 #[derive(Clone, Copy)]
 pub(crate) struct Panel {
-    pub(super) next: *const f32,
-    pub(super) width: usize,
+    pub(crate) next: *const f32,
+    pub(crate) width: usize,
     /// What to prefetch next: each tile asks for its share of what lies [`AHEAD`] of the panel.
-    ahead: *const f32,
-    /// Cache lines to prefetch for each 16 rows.
-    share: usize,
+    pub(crate) ahead: *const f32,
+    /// Cache lines to prefetch for each block of inputs.
+    pub(crate) share: usize,
 }
 
 impl Panel {
-    /// Prefetches the share that goes with 16 rows.
+    /// Prefetches the share that goes with a block of inputs.
     #[inline(always)]
     pub(crate) fn look_ahead<S: Simd>(&mut self) {
         for _ in 0..self.share {
@@ -93,8 +93,8 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
                                 acc[v] = S::fma_lane::<$lane>(*x, w, acc[v]);
                             }
                         }
-                        panel.next = panel.next.add(panel.width);
                     }
+                    panel.next = panel.next.wrapping_add(panel.width);
                 )*};
             }
             lanes!(0 1 2 3);
@@ -111,8 +111,9 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
                     acc[v] = S::fma(x, w[v], acc[v]);
                 }
             }
-            panel.next = panel.next.add(panel.width);
         }
+        // Wrapping, as above: after the last row, columns in the middle of the panel would be past the end of the weights.
+        panel.next = panel.next.wrapping_add(panel.width);
     }
     acc
 }
@@ -126,7 +127,7 @@ const fn most<S: Simd, L: Left, const NV: usize>() -> usize {
 /// A run of pixels split into tiles of nearly equal heights.
 #[derive(Clone, Copy)]
 pub(crate) struct Heights {
-    tiles: usize,
+    pub(crate) tiles: usize,
     least: usize,
     /// How many are one pixel taller than the others.
     taller: usize,
@@ -138,7 +139,8 @@ impl Heights {
     pub(crate) fn new(pixels: usize, most: usize) -> Self {
         // So few pixels are rare: they go one by one.
         let tiles = if pixels < most.div_ceil(2) { pixels } else { pixels.div_ceil(most) };
-        Heights { tiles, least: pixels / tiles, taller: pixels % tiles }
+        // No pixels are no tiles; the divisor tells the optimiser that it is not zero. So below.
+        Heights { tiles, least: pixels / tiles.max(1), taller: pixels % tiles.max(1) }
     }
 
     /// Whether a height occurs: two tiles or more are at least half as tall as the tallest.
@@ -154,22 +156,22 @@ impl Heights {
 }
 
 /// Where the tiles of a group of columns prefetch: what lies [`AHEAD`] of the group's weights, in equal shares.
-struct Ahead {
-    at: *const f32,
-    share: usize,
+pub(crate) struct Ahead {
+    pub(crate) at: *const f32,
+    pub(crate) share: usize,
     left: usize,
 }
 
 impl Ahead {
-    /// `lines`: cache lines for each 16 rows of the group.
+    /// `lines`: cache lines of the group for each block of inputs.
     #[inline(always)]
-    fn new(group: *const f32, lines: usize, tiles: usize) -> Self {
-        Ahead { at: group.wrapping_add(AHEAD), share: lines.div_ceil(tiles), left: lines }
+    pub(crate) fn new(group: *const f32, lines: usize, tiles: usize) -> Self {
+        Ahead { at: group.wrapping_add(AHEAD), share: lines.div_ceil(tiles.max(1)), left: lines }
     }
 
     /// To the share of the next tile.
     #[inline(always)]
-    fn advance(&mut self, inputs: usize) {
+    pub(crate) fn advance(&mut self, inputs: usize) {
         self.at = self.at.wrapping_add(self.share * inputs / BLOCK * ALIGN);
         self.left = self.left.saturating_sub(self.share);
         self.share = self.share.min(self.left);

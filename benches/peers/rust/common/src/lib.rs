@@ -19,15 +19,19 @@ pub struct Task {
     pub threads: usize,
     /// Height and width of the input.
     pub resolution: usize,
+    /// The numbers to compute with, as run.py is told them.
+    pub precision: String,
 }
 
 impl Task {
     /// From the arguments `STEM THREADS`; the name ends in the resolution.
     fn from_arguments() -> Result<Task, Error> {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
-        let [stem, threads] = &arguments[..] else { return Err("usage: WORKER STEM THREADS".into()) };
+        let [stem, threads, precision] = &arguments[..] else {
+            return Err("usage: WORKER STEM THREADS PRECISION".into());
+        };
         let resolution = stem.rsplit('_').next().unwrap_or_default().parse()?;
-        Ok(Task { stem: stem.clone(), threads: threads.parse()?, resolution })
+        Ok(Task { stem: stem.clone(), threads: threads.parse()?, resolution, precision: precision.clone() })
     }
 
     /// A file of the model.

@@ -1,0 +1,79 @@
+//! One table of kernels an instruction set, as in [`table`](super::super::table).
+
+use crate::dot;
+use crate::layout::{ByteMap, Window};
+use crate::ops::quantised as ops;
+use crate::ops::{Columns, Part};
+use crate::quantised::layer::{FullyConnected, Pool, Stem};
+
+/// The kernels of one instruction set.
+///
+/// # Safety
+///
+/// All may only be called where the processor has the set. Layers must be checked against weights and arena, rows and
+/// columns be some of the layer's.
+pub(crate) struct Table {
+    pub(crate) stem_sums: unsafe fn(&Stem, usize, *const f32, *mut i32, *mut u8),
+    pub(crate) stem: unsafe fn(&Stem, Part, *const i32, *const f32, *mut u8),
+    pub(crate) depthwise: unsafe fn(&ByteMap, &Window, &ByteMap, Part, *const f32, *mut u8),
+    pub(crate) sums: unsafe fn(&ByteMap, usize, *const f32, *mut i32, *mut u8),
+    pub(crate) pointwise: unsafe fn(&ByteMap, &ByteMap, Part, *const i32, *const f32, *mut u8),
+    pub(crate) pool: unsafe fn(&Pool, *const f32, *mut u8),
+    pub(crate) fully_connected: unsafe fn(&FullyConnected, Columns, *const f32, *mut u8),
+}
+
+/// Instantiates kernels: `name = algorithm(parameters)`.
+macro_rules! instantiate {
+    ($module:ident, $dot:ty $(, features $features:literal)?) => {
+        instantiate! {
+            @ $module $dot, ($($features)?)
+            stem_sums = ops::sums::of_lines(
+                layer: &Stem, rows: usize, weights: *const f32, sums: *mut i32, arena: *mut u8
+            );
+            stem = ops::stem::stem(
+                layer: &Stem, part: Part, sums: *const i32, weights: *const f32, arena: *mut u8
+            );
+            depthwise = ops::depthwise::depthwise(
+                input: &ByteMap, window: &Window, output: &ByteMap, part: Part, section: *const f32, arena: *mut u8
+            );
+            sums = ops::sums::of_map(
+                map: &ByteMap, rows: usize, section: *const f32, sums: *mut i32, arena: *mut u8
+            );
+            pointwise = ops::pointwise::pointwise(
+                input: &ByteMap, output: &ByteMap, part: Part, sums: *const i32, section: *const f32, arena: *mut u8
+            );
+            pool = ops::pool::pool(layer: &Pool, weights: *const f32, arena: *mut u8);
+            fully_connected = ops::fully_connected::fully_connected(
+                layer: &FullyConnected, panels: Columns, weights: *const f32, arena: *mut u8
+            );
+        }
+    };
+    (@ $module:ident $dot:ty, $features:tt $(
+        $name:ident = $($algorithm:ident)::+ ($($parameter:ident: $type:ty),*);
+    )*) => {
+        pub(crate) mod $module {
+            use super::*;
+
+            $(instantiate! { @@ $features $dot, $name, $($algorithm)::+, $($parameter: $type),* })*
+
+            pub(crate) static TABLE: Table = Table { $($name),* };
+        }
+    };
+    (@@ ($($features:literal)?) $dot:ty, $name:ident, $($algorithm:ident)::+, $($parameter:ident: $type:ty),*) => {
+        $(#[target_feature(enable = $features)])?
+        unsafe fn $name($($parameter: $type),*) {
+            // SAFETY: passed on to the caller, by the contract of Table.
+            unsafe { $($algorithm)::+::<$dot>($($parameter),*) }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+instantiate!(vnni, dot::Vnni, features "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma");
+#[cfg(target_arch = "x86_64")]
+instantiate!(avx_vnni, dot::AvxVnni, features "avx2,fma,avxvnni");
+#[cfg(target_arch = "x86_64")]
+instantiate!(avx2, dot::Avx2, features "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+instantiate!(sse2, dot::Sse2);
+instantiate!(scalar, dot::Scalar);
