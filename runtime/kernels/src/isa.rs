@@ -18,9 +18,9 @@ macro_rules! has {
 /// An instruction set that kernels exist for, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
-    /// [`Avx512Bf16`](Isa::Avx512Bf16) with AMX-BF16, where Linux grants it: networks of bf16s multiply tiles.
+    /// [`Avx512Bf16`](Isa::Avx512Bf16) with AMX, where Linux grants it: blocks of bf16s and of bytes multiply tiles.
     Amx,
-    /// [`Avx512`](Isa::Avx512) with VNNI, VBMI and AVX-512 BF16: networks of bf16s multiply pairs.
+    /// [`Avx512`](Isa::Avx512) with VNNI, VBMI and AVX-512 BF16: blocks of bf16s multiply pairs.
     Avx512Bf16,
     /// x86-64 with AVX-512 F, BW, DQ and VL; networks of bytes use VNNI and VBMI where there are both.
     Avx512,
@@ -75,9 +75,9 @@ impl Isa {
     /// asked: a module that holds one unknown instruction does not load, so there are modules with and without.
     pub fn is_available(self) -> bool {
         match self {
-            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std", feature = "simd"))]
             Isa::Amx => Isa::Avx512Bf16.is_available() && crate::amx::is_granted(),
-            #[cfg(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")))]
+            #[cfg(not(all(target_arch = "x86_64", target_os = "linux", feature = "std", feature = "simd")))]
             Isa::Amx => false,
             Isa::Avx512Bf16 => Isa::Avx512.is_available() && Isa::has_vnni() && has!("avx512bf16"),
             Isa::Avx512 => Isa::Avx2.is_available() && has!("avx512f", "avx512bw", "avx512dq", "avx512vl"),
@@ -102,7 +102,8 @@ impl Isa {
     /// Whether it has kernels of its own for a precision, rather than those of the set below it.
     pub const fn is_for(self, precision: Precision) -> bool {
         match self {
-            Isa::Amx | Isa::Avx512Bf16 => matches!(precision, Precision::Bf16),
+            Isa::Amx => !matches!(precision, Precision::F32),
+            Isa::Avx512Bf16 => matches!(precision, Precision::Bf16),
             Isa::AvxVnni => matches!(precision, Precision::Uint8 | Precision::Int8),
             _ => true,
         }

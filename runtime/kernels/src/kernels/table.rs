@@ -144,6 +144,9 @@ instantiate!(relaxed_simd, simd::RelaxedSimd, Isa::RelaxedSimd, scalar);
 instantiate!(simd128, simd::Simd128, Isa::Simd128, scalar);
 instantiate!(scalar, simd::Scalar, Isa::Scalar, scalar);
 
+/// To floats the same as AVX-512.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+static AMX: Table = Table { isa: Isa::Amx, bytes: &bytes::AMX, bf16: &bf16::amx::TABLE, ..avx512::PARTS };
 /// AVX-512 where bytes have dot products too.
 #[cfg(target_arch = "x86_64")]
 static AVX512_VNNI: Table = Table { bytes: &bytes::vnni::TABLE, ..avx512::PARTS };
@@ -158,7 +161,3 @@ static AVX512_BF16: Table = Table {
     bf16: &bf16::avx512bf16::TABLE,
     ..avx512::PARTS
 };
-/// So is this.
-#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
-static AMX: Table =
-    Table { isa: Isa::Amx, bytes: &bytes::vnni::TABLE, bf16: &bf16::amx::TABLE, ..avx512::PARTS };

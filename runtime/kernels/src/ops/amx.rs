@@ -1,80 +1,15 @@
-//! 1x1 convolutions of bf16s on AMX: tile registers of 16 rows of 64 bytes, and one instruction that multiplies two of them.
+//! 1x1 convolutions of bf16s on AMX.
 //!
-//! ```text
-//! tmm0 tmm1     16 pixels x 16 outputs each, f32, two by two     <- bias
-//! tmm2 tmm3
-//! tmm4 tmm5     16 pixels x 32 inputs, bf16: as the scratch strip has them
-//! tmm6 tmm7     16 pairs of inputs x 16 outputs: as panels have them
-//! ```
-//!
-//! The layouts of strip and panels are those of all other sets. Runs of pixels are cut into tiles of one height, the last of
+//! The layouts of [strip] and panels are those of all other sets. Runs of pixels are cut into tiles of one height, the last of
 //! which overlaps the one before where they do not come out even: what both compute is the same.
-//!
-//! The compiler knows nothing of what is in tile registers from one `asm!` to the next. It does not have to: nothing but this
-//! file uses them.
-
-use core::arch::asm;
 
 use super::{Columns, Part, Pixels, Rows, strip};
+use crate::amx::{ROW, ROWS, Sums, Tiles};
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Order, PANEL, Section, padded, panel_width};
 use crate::simd::Simd;
 
-/// Rows of a tile at most.
-const ROWS: usize = 16;
-/// Bytes of a tile's row at most: a cache line.
-const ROW: usize = 64;
 /// Weights are asked for this many bytes before they are read: tiles use them up faster than memory answers.
 const AHEAD: usize = 256 * 1024;
-
-/// What `ldtilecfg` reads: rows, and bytes of a row, of each tile.
-#[repr(C, align(64))]
-struct Config {
-    palette: u8,
-    start: u8,
-    reserved: [u8; 14],
-    bytes: [u16; 16],
-    rows: [u8; 16],
-}
-
-/// A tile of sums, on its way to the output.
-#[repr(C, align(64))]
-struct Sums([f32; ROWS * BLOCK]);
-
-/// `tileloadd`: rows of a tile, `$stride` bytes apart.
-macro_rules! load {
-    ($tile:tt, $from:expr, $stride:expr) => {
-        asm!(
-            concat!("tileloadd ", $tile, ", [{from} + {stride}]"),
-            from = in(reg) $from,
-            stride = in(reg) $stride,
-            out($tile) _,
-            options(nostack, preserves_flags, readonly),
-        )
-    };
-}
-
-/// `tdpbf16ps`: adds the product of two tiles to a third.
-macro_rules! multiply {
-    ($sums:tt, $left:tt, $right:tt) => {
-        asm!(
-            concat!("tdpbf16ps ", $sums, ", ", $left, ", ", $right),
-            out($sums) _,
-            options(nostack, preserves_flags, nomem),
-        )
-    };
-}
-
-/// `tilestored`: to [`Sums`].
-macro_rules! store {
-    ($tile:tt, $to:expr) => {
-        asm!(
-            concat!("tilestored [{to} + {stride}], ", $tile),
-            to = in(reg) $to.0.as_mut_ptr(),
-            stride = in(reg) ROW,
-            options(nostack, preserves_flags),
-        )
-    };
-}
 
 /// Rows, pixels and panels of the output; row `part.from` is made of row 0 of the input, a strip whose offset counts bf16s.
 ///
@@ -149,7 +84,7 @@ impl Job<'_> {
         let mut first = panels.start * PANEL;
         // SAFETY: passed on; the section has the columns' weights at these places.
         unsafe {
-            self.configure(BLOCK);
+            self.tiles(BLOCK).configure();
             while first < outputs {
                 let (panel, column) = (first / PANEL, first % PANEL);
                 let width = panel_width(self.output.channels, panel);
@@ -165,36 +100,19 @@ impl Job<'_> {
                         BLOCK
                     }
                     _ => {
-                        self.configure(HALF_BLOCK);
+                        self.tiles(HALF_BLOCK).configure();
                         self.group::<S::Half, 1>(rows, group);
                         HALF_BLOCK
                     }
                 };
             }
-            asm!("tilerelease", options(nostack, preserves_flags, nomem));
+            Tiles::release();
         }
     }
 
     /// Tiles of so many outputs.
-    #[inline(always)]
-    unsafe fn configure(&self, outputs: usize) {
-        let (step, height) = (self.step(), self.height() as u8);
-        let mut config = Config { palette: 1, start: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
-        config.bytes[..4].fill(outputs as u16 * 4);
-        config.bytes[4..6].fill(step as u16 * 2);
-        config.bytes[6..8].fill(outputs as u16 * 4);
-        config.rows[..6].fill(height);
-        config.rows[6..8].fill(step as u8 / 2);
-        // SAFETY: AMX is granted, and no tile has more than 16 rows of 64 bytes.
-        unsafe {
-            asm!(
-                "ldtilecfg [{config}]",
-                config = in(reg) &config,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack, preserves_flags, readonly),
-            );
-        }
+    fn tiles(&self, outputs: usize) -> Tiles {
+        Tiles { pixels: self.height(), inputs: self.step() / 2, outputs }
     }
 
     /// N vectors of outputs for all pixels.
@@ -213,8 +131,8 @@ impl Job<'_> {
                 for x in self.pixels.clone().step_by(2 * height) {
                     let ahead = shares.next().unwrap_or(0..0);
                     match x + height < self.pixels.end {
-                        true => self.tiles::<S, 2, N>(y, [x, (x + height).min(last)], group, ahead),
-                        false => self.tiles::<S, 1, N>(y, [x.min(last); 2], group, ahead),
+                        true => self.multiply::<S, 2, N>(y, [x, (x + height).min(last)], group, ahead),
+                        false => self.multiply::<S, 1, N>(y, [x.min(last); 2], group, ahead),
                     }
                 }
             }
@@ -223,7 +141,7 @@ impl Job<'_> {
 
     /// M times N tiles.
     #[inline(always)]
-    unsafe fn tiles<S: Simd, const M: usize, const N: usize>(
+    unsafe fn multiply<S: Simd, const M: usize, const N: usize>(
         &self,
         y: usize,
         x: [usize; 2],
@@ -236,15 +154,15 @@ impl Job<'_> {
         unsafe {
             let bias = self.section.add(Section::panels(1, self.output.channels).bias + first);
             // A stride of nothing: all rows the same.
-            load!("tmm0", bias, 0usize);
+            load_tile!("tmm0", bias, 0usize);
             if N > 1 {
-                load!("tmm1", bias.add(BLOCK), 0usize);
+                load_tile!("tmm1", bias.add(BLOCK), 0usize);
             }
             if M > 1 {
-                load!("tmm2", bias, 0usize);
+                load_tile!("tmm2", bias, 0usize);
             }
             if M > 1 && N > 1 {
-                load!("tmm3", bias.add(BLOCK), 0usize);
+                load_tile!("tmm3", bias.add(BLOCK), 0usize);
             }
             let right = width * size_of::<f32>();
             for block in (0..self.input.blocks()).step_by(strip::group(self.input.channels) / BLOCK) {
@@ -252,19 +170,19 @@ impl Job<'_> {
                 let left = 2 * lanes;
                 let pixels = self.arena.cast::<u16>().add(start);
                 for lane in (0..lanes).step_by(step) {
-                    load!("tmm4", pixels.add(x[0] * lanes + lane), left);
-                    load!("tmm6", weights, right);
-                    multiply!("tmm0", "tmm4", "tmm6");
+                    load_tile!("tmm4", pixels.add(x[0] * lanes + lane), left);
+                    load_tile!("tmm6", weights, right);
+                    multiply_tiles!("tdpbf16ps", "tmm0", "tmm4", "tmm6");
                     if N > 1 {
-                        load!("tmm7", weights.add(BLOCK), right);
-                        multiply!("tmm1", "tmm4", "tmm7");
+                        load_tile!("tmm7", weights.add(BLOCK), right);
+                        multiply_tiles!("tdpbf16ps", "tmm1", "tmm4", "tmm7");
                     }
                     if M > 1 {
-                        load!("tmm5", pixels.add(x[1] * lanes + lane), left);
-                        multiply!("tmm2", "tmm5", "tmm6");
+                        load_tile!("tmm5", pixels.add(x[1] * lanes + lane), left);
+                        multiply_tiles!("tdpbf16ps", "tmm2", "tmm5", "tmm6");
                     }
                     if M > 1 && N > 1 {
-                        multiply!("tmm3", "tmm5", "tmm7");
+                        multiply_tiles!("tdpbf16ps", "tmm3", "tmm5", "tmm7");
                     }
                     for line in ahead.clone() {
                         S::prefetch(weights.wrapping_byte_add(AHEAD + line * ROW));
@@ -272,19 +190,19 @@ impl Job<'_> {
                     weights = weights.wrapping_add(step / 2 * width);
                 }
             }
-            let mut sums = Sums([0.0; ROWS * BLOCK]);
-            store!("tmm0", sums);
+            let mut sums = Sums([[0.0; BLOCK]; ROWS]);
+            store_tile!("tmm0", sums);
             self.finish::<S>(y, x[0], first, &sums);
             if N > 1 {
-                store!("tmm1", sums);
+                store_tile!("tmm1", sums);
                 self.finish::<S>(y, x[0], first + BLOCK, &sums);
             }
             if M > 1 {
-                store!("tmm2", sums);
+                store_tile!("tmm2", sums);
                 self.finish::<S>(y, x[1], first, &sums);
             }
             if M > 1 && N > 1 {
-                store!("tmm3", sums);
+                store_tile!("tmm3", sums);
                 self.finish::<S>(y, x[1], first + BLOCK, &sums);
             }
         }
@@ -292,19 +210,17 @@ impl Job<'_> {
 
     /// Clamps a tile of sums, and writes it to the outputs from `first` on.
     #[inline(always)]
-    unsafe fn finish<S: Simd>(&self, y: usize, x: usize, first: usize, sums: &Sums) {
+    unsafe fn finish<S: Simd>(&self, y: usize, x: usize, first: usize, Sums(sums): &Sums<f32>) {
         let block = first / BLOCK;
         let width = self.output.block_width(block);
         // SAFETY: the section begins with two bounds; a tile's pixels are inside the map.
         unsafe {
             let (low, high) = (S::splat(*self.section), S::splat(*self.section.add(1)));
             let start = self.arena.add(self.output.at(y, block) + x * width + first % BLOCK);
-            for i in 0..self.height() {
-                let sum = S::load(sums.0.as_ptr().add(i * BLOCK));
-                S::store(start.add(i * width), S::min(S::max(sum, low), high));
+            for (i, sums) in sums.iter().enumerate().take(self.height()) {
+                let sums = S::load(sums.as_ptr());
+                S::store(start.add(i * width), S::min(S::max(sums, low), high));
             }
         }
     }
 }
-
-const _: () = assert!(size_of::<Config>() == 64 && size_of::<Sums>() == ROWS * ROW);

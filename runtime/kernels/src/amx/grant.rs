@@ -4,15 +4,15 @@ use core::arch::asm;
 use core::arch::x86_64::__cpuid_count;
 use std::sync::OnceLock;
 
-/// Bits of leaf 7 of `cpuid`, in `edx`: AMX-BF16 and AMX-TILE.
-const AMX: u32 = 1 << 22 | 1 << 24;
+/// Bits of leaf 7 of `cpuid`, in `edx`: AMX-BF16, AMX-TILE and AMX-INT8.
+const AMX: u32 = 1 << 22 | 1 << 24 | 1 << 25;
 
 /// `arch_prctl`, its request for a part of the processor's state, and that part: the data of tiles.
 const ARCH_PRCTL: u64 = 158;
 const ARCH_REQ_XCOMP_PERM: u64 = 0x1023;
 const XTILEDATA: u64 = 18;
 
-/// Whether the processor multiplies tiles of bf16s, and Linux lets it. Asks Linux, once, for the whole process.
+/// Whether the processor multiplies tiles, and Linux lets it. Asks Linux, once, for the whole process.
 pub(crate) fn is_granted() -> bool {
     static GRANTED: OnceLock<bool> = OnceLock::new();
     *GRANTED.get_or_init(|| has_amx() && request())
