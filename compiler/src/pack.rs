@@ -2,6 +2,7 @@
 //! of bytes with their zero points folded, and with the epilogues that have been shown to be exact.
 
 mod bytes;
+mod round;
 
 use std::collections::HashMap;
 
@@ -10,6 +11,7 @@ use mobilenet_kernels::image::Preprocess;
 use mobilenet_kernels::layout::Storage;
 use mobilenet_kernels::narrow::F16;
 use mobilenet_kernels::pack;
+pub use round::round;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Complaint, Result};
@@ -157,8 +159,9 @@ fn fits(kernel: &[f32], storage: Storage, layer: &str) -> Result<()> {
 fn floats(content: &Content, tensors: &Tensors, out: &mut [f32]) -> Result<()> {
     match content {
         Content::Panels { params, activation, inputs, outputs, storage } => {
-            let Folded { kernel, bias } = folded(params, tensors)?;
+            let Folded { mut kernel, bias } = folded(params, tensors)?;
             fits(&kernel, *storage, &params.layer)?;
+            round(&mut kernel, *outputs, *storage);
             pack::product(*storage, &kernel, &bias, activation.bounds(), *inputs, *outputs, out);
         }
         Content::Depthwise { params, activation, channels, taps } => {

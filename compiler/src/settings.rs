@@ -68,10 +68,18 @@ impl FromStr for Precision {
 /// What the weights of floats are stored as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stored {
-    /// The pointwise weights of blocks: `f32`s or bf16s.
+    /// The pointwise weights of blocks, but for [narrow](Self::block) ones: `f32`s or bf16s.
     pub blocks: Storage,
     /// The classifier's: `f32`s or f16s.
     pub classifier: Storage,
+}
+
+impl Stored {
+    /// The pointwise weights of a block with so many inputs. Those with fewer than bf16s in a cache line, which are the first one
+    /// or two of a slim network, stay `f32`s: in sums of few products errors do not cancel, and two at a time bring little.
+    pub const fn block(self, inputs: usize) -> Storage {
+        if inputs < 32 { Storage::F32 } else { self.blocks }
+    }
 }
 
 /// What a classifier's weights are stored as: `f32`, or `f16`, which takes half the memory.

@@ -291,8 +291,11 @@ fn check_narrow(what: &str, Builder { graph }: &Builder) {
 
 #[test]
 fn networks_of_16_bits() {
-    check_narrow("odd", &Builder::new(67, 45, 1).full(11, 2).separable(19, 1).separable(40, 2).classes(3));
-    check_narrow("wide", &Builder::new(20, 70, 3).full(24, 1).separable(24, 1).separable(50, 2).classes(7));
+    check_narrow(
+        "odd",
+        &Builder::new(67, 45, 1).full(35, 2).separable(19, 1).separable(40, 2).separable(11, 1).classes(3),
+    );
+    check_narrow("wide", &Builder::new(20, 70, 3).full(48, 1).separable(64, 1).separable(50, 2).classes(7));
     check_narrow("mobilenet", &mobilenet(96, 0.25, 1000));
 }
 

@@ -105,8 +105,9 @@ impl<'g> Reference<'g> {
                 let loops = reference::depthwise;
                 let mut values =
                     self.conv(depthwise, Storage::F32, &input.data, input.shape, middle, loops)?;
-                reference::round(&mut values, self.stored.blocks);
-                self.conv(pointwise, self.stored.blocks, &values, middle, shape, reference::conv)?
+                let storage = self.stored.block(middle.channels);
+                reference::round(&mut values, storage);
+                self.conv(pointwise, storage, &values, middle, shape, reference::conv)?
             }
             Op::BatchNorm(batchnorm) => {
                 let (scale, shift) = pack::scale_and_shift(batchnorm, self.tensors)?;
@@ -139,7 +140,7 @@ impl<'g> Reference<'g> {
         kernel: impl Fn(&Sizes, &Window, &[f32], &[f32], &mut [f64]),
     ) -> Result<Vec<f32>> {
         let mut weights = pack::folded(&conv.params, self.tensors)?;
-        reference::round(&mut weights.kernel, storage);
+        pack::round(&mut weights.kernel, to.channels, storage);
         let window = Window { size: conv.size, stride: conv.stride, top: conv.pad.top, left: conv.pad.left };
         let sizes = Sizes { input: from.array(), output: to.array() };
         let mut sums = bias(&weights, to);
@@ -149,7 +150,7 @@ impl<'g> Reference<'g> {
 
     fn fully_connected(&self, params: &Params, input: &Value, shape: Shape) -> Result<Vec<f32>> {
         let mut weights = pack::folded(params, self.tensors)?;
-        reference::round(&mut weights.kernel, self.stored.classifier);
+        pack::round(&mut weights.kernel, shape.channels, self.stored.classifier);
         let window = Window { size: 1, stride: 1, top: 0, left: 0 };
         let sizes = Sizes { input: input.shape.array(), output: shape.array() };
         let mut sums = bias(&weights, shape);

@@ -204,7 +204,7 @@ impl Builder<'_> {
             }
             Op::Separable { depthwise, pointwise } => {
                 let input = from_map?;
-                let storage = stored.blocks;
+                let storage = stored.block(input.channels);
                 let block = Separable {
                     input,
                     window: window(depthwise),

@@ -1,20 +1,17 @@
 //! What maps are made of, as far as it decides where they go.
 
 use mobilenet_kernels::layer::Separable;
-use mobilenet_kernels::layout::Storage;
 use mobilenet_kernels::{layout, quantised};
 
 use super::Numbers;
+use crate::settings::Stored;
 use crate::weights::Integers;
 
 /// The values of a plan's maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Element {
-    /// 32-bit floats.
-    Float {
-        /// What blocks multiply, and so have between their halves.
-        blocks: Storage,
-    },
+    /// 32-bit floats. Between their halves blocks have what their weights are stored as.
+    Float(Stored),
     /// Bytes.
     Byte {
         /// Whether kernels have a zero point, so that products need the sums of their rows.
@@ -26,19 +23,19 @@ impl Element {
     /// That of a plan.
     pub(super) fn of(numbers: Numbers) -> Self {
         match numbers {
-            Numbers::Floats(stored) => Element::Float { blocks: stored.blocks },
+            Numbers::Floats(stored) => Element::Float(stored),
             Numbers::Bytes(bytes) => Element::Byte { sums: bytes.integers == Integers::U8 },
         }
     }
 
     pub(super) fn is_float(self) -> bool {
-        matches!(self, Element::Float { .. })
+        matches!(self, Element::Float(_))
     }
 
     /// Bytes of a value.
     pub(super) fn size(self) -> usize {
         match self {
-            Element::Float { .. } => size_of::<f32>(),
+            Element::Float(_) => size_of::<f32>(),
             Element::Byte { .. } => 1,
         }
     }
@@ -46,7 +43,7 @@ impl Element {
     /// Channels as stored.
     pub(super) fn padded(self, channels: usize) -> usize {
         match self {
-            Element::Float { .. } => layout::padded(channels),
+            Element::Float(_) => layout::padded(channels),
             Element::Byte { .. } => quantised::layout::padded(channels),
         }
     }
@@ -54,7 +51,9 @@ impl Element {
     /// Bytes of the scratch strip between the halves of a block.
     pub(super) fn scratch(self, pixels: usize, channels: usize) -> usize {
         match self {
-            Element::Float { blocks } => Separable::strip_len(pixels, channels, blocks) * self.size(),
+            Element::Float(stored) => {
+                Separable::strip_len(pixels, channels, stored.block(channels)) * self.size()
+            }
             Element::Byte { .. } => pixels * self.padded(channels),
         }
     }
@@ -63,7 +62,7 @@ impl Element {
     /// which are multiplied faster than that one delivers, in the first-level one.
     pub(super) fn strip(self) -> usize {
         match self {
-            Element::Float { .. } => 64 << 10,
+            Element::Float(_) => 64 << 10,
             Element::Byte { .. } => 24 << 10,
         }
     }
@@ -72,7 +71,7 @@ impl Element {
     /// input.
     pub(super) fn least_rows(self) -> usize {
         match self {
-            Element::Float { .. } => 1,
+            Element::Float(_) => 1,
             Element::Byte { .. } => 2,
         }
     }

@@ -318,7 +318,7 @@ impl Placer<'_, '_> {
                 let rows = (strip - 1) * conv.stride + conv.size;
                 let pixels = (width - 1) * conv.stride + conv.size;
                 let values = match (self.element, i) {
-                    (Element::Float { .. }, 0) => rows * pixels * link.input.channels,
+                    (Element::Float(_), 0) => rows * pixels * link.input.channels,
                     // The last quad of a window may reach past the last line.
                     (Element::Byte { .. }, 0) => {
                         rows * pixels * link.input.channels + quantised::layout::QUAD
