@@ -16,6 +16,8 @@ pub enum Isa {
     Avx2,
     /// Any x86-64.
     Sse2,
+    /// 64-bit ARM with dot products of bytes. Networks of floats run as with NEON.
+    NeonDot,
     /// Any 64-bit ARM.
     Neon,
     /// WebAssembly with relaxed SIMD: vectors and fused multiply-adds.
@@ -28,12 +30,13 @@ pub enum Isa {
 
 impl Isa {
     /// All of them, best first.
-    pub const ALL: [Isa; 9] = [
+    pub const ALL: [Isa; 10] = [
         Isa::Amx,
         Isa::Avx512,
         Isa::AvxVnni,
         Isa::Avx2,
         Isa::Sse2,
+        Isa::NeonDot,
         Isa::Neon,
         Isa::RelaxedSimd,
         Isa::Simd128,
@@ -48,6 +51,7 @@ impl Isa {
             Isa::AvxVnni => "avxvnni",
             Isa::Avx2 => "avx2",
             Isa::Sse2 => "sse2",
+            Isa::NeonDot => "neondot",
             Isa::Neon => "neon",
             Isa::RelaxedSimd => "relaxed-simd",
             Isa::Simd128 => "simd128",
@@ -88,6 +92,10 @@ impl Isa {
             #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
             Isa::Avx2 => cfg!(all(target_feature = "avx2", target_feature = "fma")),
             Isa::Sse2 => cfg!(target_arch = "x86_64"),
+            #[cfg(all(target_arch = "aarch64", feature = "std"))]
+            Isa::NeonDot => Isa::Neon.is_available() && std::arch::is_aarch64_feature_detected!("dotprod"),
+            #[cfg(not(all(target_arch = "aarch64", feature = "std")))]
+            Isa::NeonDot => Isa::Neon.is_available() && cfg!(target_feature = "dotprod"),
             #[cfg(all(target_arch = "aarch64", feature = "std"))]
             Isa::Neon => std::arch::is_aarch64_feature_detected!("neon"),
             #[cfg(not(all(target_arch = "aarch64", feature = "std")))]

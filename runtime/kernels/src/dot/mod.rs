@@ -4,6 +4,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
@@ -12,6 +14,8 @@ mod vnni;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::{Avx2, AvxVnni};
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::{Neon, NeonDot};
 pub(crate) use scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use sse2::Sse2;
@@ -87,6 +91,13 @@ pub(crate) trait Dot: Copy {
     /// be rounded down. All others are too then, which [their proof](crate::quantised::pack::Epilogue::float) allows.
     const PAIRS: bool = false;
 
+    /// Whether [`dot`](Dot::dot) takes left operands less 128. [`rest`](Dot::rest) is what that leaves out of sums: in a matrix
+    /// product the same for all pixels.
+    const FLIPPED: bool = false;
+    /// Whether [`dot_lane`](Dot::dot_lane) is as fast as [`dot`](Dot::dot): left operands of a product are then loaded four quads at
+    /// a time.
+    const BY_LANE: bool = false;
+
     /// Calls `f` as a function of its own with the instruction set switched on. `f` must be `#[inline(always)]`.
     unsafe fn call(f: impl FnOnce());
 
@@ -109,6 +120,27 @@ pub(crate) trait Dot: Copy {
     unsafe fn right(from: *const i32) -> Self::Right;
     /// Adds the products of each quad to its sum, wrapping.
     unsafe fn dot(sums: Self::Sums, left: Self::Left, right: Self::Right) -> Self::Sums;
+    /// Adds what [`dot`](Dot::dot) leaves out: the products of `right` with quads of 128.
+    #[inline(always)]
+    unsafe fn rest(sums: Self::Sums, _: Self::Right) -> Self::Sums {
+        sums
+    }
+    /// Four quads of a pixel, for [`dot_lane`](Dot::dot_lane).
+    #[inline(always)]
+    unsafe fn lanes(from: *const u8) -> Self::Left {
+        // SAFETY: passed on. Sets that multiply by lane have their own.
+        unsafe { Self::broadcast(from) }
+    }
+    /// [`dot`](Dot::dot) with one of [four quads](Dot::lanes).
+    #[inline(always)]
+    unsafe fn dot_lane<const LANE: usize>(
+        sums: Self::Sums,
+        left: Self::Left,
+        right: Self::Right,
+    ) -> Self::Sums {
+        // SAFETY: passed on.
+        unsafe { Self::dot(sums, left, right) }
+    }
 
     /// The totals of 16 pixels, whose sums are four each.
     unsafe fn totals(sums: [Self::Sums; 4]) -> Self::Sums;

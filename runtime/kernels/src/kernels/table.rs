@@ -57,6 +57,8 @@ impl Table {
             #[cfg(target_arch = "x86_64")]
             Isa::Sse2 => Some(&sse2::TABLE),
             #[cfg(target_arch = "aarch64")]
+            Isa::NeonDot => Some(&NEON_DOT),
+            #[cfg(target_arch = "aarch64")]
             Isa::Neon => Some(&neon::TABLE),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
             Isa::RelaxedSimd => Some(&relaxed_simd::TABLE),
@@ -131,7 +133,7 @@ instantiate!(avx2, simd::Avx2, Isa::Avx2, avx2, features "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 instantiate!(sse2, simd::Sse2, Isa::Sse2, sse2);
 #[cfg(target_arch = "aarch64")]
-instantiate!(neon, simd::Neon, Isa::Neon, scalar, features "neon");
+instantiate!(neon, simd::Neon, Isa::Neon, neon, features "neon");
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
 instantiate!(relaxed_simd, simd::RelaxedSimd, Isa::RelaxedSimd, scalar);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -147,3 +149,6 @@ static AVX512_VNNI: Table = Table { bytes: &bytes::vnni::TABLE, ..avx512::PARTS 
 /// To floats the same as AVX2.
 #[cfg(target_arch = "x86_64")]
 static AVX_VNNI: Table = Table { isa: Isa::AvxVnni, bytes: &bytes::avx_vnni::TABLE, ..avx2::PARTS };
+/// To floats the same as NEON.
+#[cfg(target_arch = "aarch64")]
+static NEON_DOT: Table = Table { isa: Isa::NeonDot, bytes: &bytes::neon_dot::TABLE, ..neon::PARTS };

@@ -149,16 +149,26 @@ impl<const STRIP: bool> Layer<'_, STRIP> {
                 lower[1][i] = words[3][i].wrapping_sub(byte);
             }
             let kernels = if lower[1] != [0; BLOCK] { 2 } else { usize::from(lower[0] != [0; BLOCK]) };
+            let kernel = [both::<D>(&words[0]), both::<D>(&words[1]), both::<D>(&words[2])];
+            let mut bias = epilogue.bias::<D>();
+            for [quads, _] in kernel {
+                bias = D::rest(bias, quads);
+            }
+            for lower in lower.iter().take(kernels) {
+                for [quads, _] in even::<D>(lower) {
+                    bias = D::rest(bias, quads);
+                }
+            }
             let block = Block::<D, STRIP> {
                 layer: self,
                 block,
                 outside: word(self.section, Word::InputZero) as u8,
-                bias: epilogue.bias::<D>(),
+                bias,
                 epilogue,
                 bounds: epilogue.bounds::<D>(),
                 factors: epilogue.factors::<D>(),
                 doubles: if epilogue.is_single::<D>() { None } else { epilogue.doubles() },
-                kernel: [both::<D>(&words[0]), both::<D>(&words[1]), both::<D>(&words[2])],
+                kernel,
                 lower: &lower[..kernels],
             };
             if epilogue.is_single::<D>() || block.doubles.is_some() {

@@ -39,6 +39,7 @@ impl Epilogue {
     }
 
     /// The words that sums begin with, one an output.
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
     #[inline(always)]
     pub(crate) fn words(&self) -> *const f32 {
         self.words

@@ -89,9 +89,11 @@ impl Row<'_> {
             let mut four = D::splat(0);
             let last = self.map.blocks() - 1;
             for block in 0..last {
-                four = D::dot(four, D::left(from.add(block * self.map.block_stride())), ones);
+                let quads = D::left(from.add(block * self.map.block_stride()));
+                four = D::rest(D::dot(four, quads, ones), ones);
             }
-            D::dot(four, D::left(from.add(last * self.map.block_stride())), some)
+            let quads = D::left(from.add(last * self.map.block_stride()));
+            D::rest(D::dot(four, quads, some), some)
         }
     }
 

@@ -60,7 +60,33 @@ pub(crate) unsafe fn multiply_run<D: Dot, const MR: usize, const NV: usize>(
     panel: &mut Panel,
     mut acc: Acc<D, MR, NV>,
 ) -> Acc<D, MR, NV> {
-    for k in 0..quads {
+    let mut done = 0;
+    if const { D::BY_LANE } {
+        // An unknown length keeps the loop: unrolled, LLVM brings all of its loads forward, and spills.
+        let quads = core::hint::black_box(quads);
+        while done + 4 <= quads {
+            // SAFETY: every pixel has four more quads.
+            let x: [D::Left; MR] =
+                core::array::from_fn(|i| unsafe { D::lanes(left.add(i * step + done * QUAD)) });
+            macro_rules! lanes {
+                ($($lane:literal)*) => {$(
+                    // SAFETY: the panel has a row for each quad, with NV blocks.
+                    unsafe {
+                        for v in 0..NV {
+                            let w = D::right(panel.next.add(v * BLOCK).cast());
+                            for (x, acc) in x.iter().zip(&mut acc) {
+                                acc[v] = D::dot_lane::<$lane>(acc[v], *x, w);
+                            }
+                        }
+                    }
+                    panel.next = panel.next.wrapping_add(panel.width);
+                )*};
+            }
+            lanes!(0 1 2 3);
+            done += 4;
+        }
+    }
+    for k in done..quads {
         // SAFETY: row k of the panel has NV blocks, and pixel i a quad k, by this function's contract.
         unsafe {
             let mut w = [D::right(panel.next.cast()); NV];
@@ -180,8 +206,12 @@ impl Product<'_> {
             let kernel = self.section.add(self.places.kernel + panel * PANEL * self.quads);
             (core::array::from_fn(|v| Epilogue::new(self.section, &self.places, block + v)), kernel)
         };
-        // SAFETY: the section is there.
-        let outliers = unsafe { Outliers::<NV>::new(self, block * BLOCK) };
+        // SAFETY: the section is there, and so are the blocks' columns of the panel.
+        let (outliers, begin) = unsafe {
+            let outliers = Outliers::<NV>::new(self, block * BLOCK);
+            let begin = self.begin::<D, NV>(kernel.wrapping_add(column), width, &epilogues, &outliers);
+            (outliers, begin)
+        };
         let heights = Heights::new(pixels, const { most::<D, L, NV>() });
         // A block of inputs is multiplied with four rows of a panel.
         let lines = if self.look_ahead { NV * BLOCK / QUAD } else { 0 };
@@ -198,7 +228,9 @@ impl Product<'_> {
                 let panel =
                     Panel { next: kernel.wrapping_add(column), width, ahead: ahead.at, share: ahead.share };
                 // SAFETY: passed on; the heights add up to `pixels`.
-                unsafe { self.dispatch::<D, L, NV>(height, left, (panel, &outliers), &epilogues, target) }
+                unsafe {
+                    self.dispatch::<D, L, NV>(height, left, (panel, &outliers), (&epilogues, &begin), target)
+                }
                 target.start = target.start.wrapping_add(height * BLOCK);
                 if !self.sums.is_null() {
                     target.sums = target.sums.wrapping_add(height);
@@ -209,6 +241,33 @@ impl Product<'_> {
         }
     }
 
+    /// What sums begin with: biases, and what products leave out.
+    #[inline(always)]
+    unsafe fn begin<D: Dot, const NV: usize>(
+        &self,
+        panel: *const f32,
+        width: usize,
+        epilogues: &[Epilogue; NV],
+        outliers: &Outliers<NV>,
+    ) -> [D::Sums; NV] {
+        // SAFETY: the panel has a row for each quad; so have outliers.
+        unsafe {
+            let mut begin = [D::splat(0); NV];
+            for (v, (begin, epilogue)) in begin.iter_mut().zip(epilogues).enumerate() {
+                *begin = epilogue.bias::<D>();
+                if const { D::FLIPPED } {
+                    for k in 0..self.quads {
+                        *begin = D::rest(*begin, D::right(panel.add(k * width + v * BLOCK).cast()));
+                    }
+                    for outlier in outliers.each() {
+                        *begin = D::rest(*begin, D::right(outlier.weights[v].as_ptr()));
+                    }
+                }
+            }
+            begin
+        }
+    }
+
     /// The tile of a height known at compile time: one of those that [`Heights`] gives.
     #[inline(always)]
     unsafe fn dispatch<D: Dot, L: Left, const NV: usize>(
@@ -216,7 +275,7 @@ impl Product<'_> {
         height: usize,
         left: L,
         weights: (Panel, &Outliers<NV>),
-        epilogues: &[Epilogue; NV],
+        epilogues: (&[Epilogue; NV], &[D::Sums; NV]),
         target: Target,
     ) {
         macro_rules! heights {
@@ -242,17 +301,12 @@ impl Product<'_> {
         &self,
         left: L,
         (panel, outliers): (Panel, &Outliers<NV>),
-        epilogues: &[Epilogue; NV],
+        (epilogues, begin): (&[Epilogue; NV], &[D::Sums; NV]),
         Target { start, sums }: Target,
     ) {
         // SAFETY: sums and target have MR pixels, left and panel are passed on.
         unsafe {
-            let mut acc = [[D::splat(0); NV]; MR];
-            for acc in &mut acc {
-                for (acc, epilogue) in acc.iter_mut().zip(epilogues) {
-                    *acc = epilogue.bias::<D>();
-                }
-            }
+            let mut acc = [*begin; MR];
             if !sums.is_null() {
                 for (i, acc) in acc.iter_mut().enumerate() {
                     let sum = D::splat(*sums.add(i));
