@@ -1,0 +1,53 @@
+//! Is somebody there? Person detection in 8 bits on a Cortex-M4F or M7, from static memory. Photos come from the computer that
+//! the board, or QEMU in its place, is connected to.
+#![no_std]
+#![no_main]
+
+mod board;
+
+use cortex_m_rt::entry;
+use mobilenet_runtime::{Line, Model, Network, Scratch, mobilenet};
+use semihosting::io::{self, Read};
+use semihosting::{fs::File, println, process};
+
+mobilenet! {
+    /// TensorFlow Lite Micro's person detection: 96 x 96 grey pixels, two classes.
+    struct PersonDetect = weights = "../model/person_detect.tflite"
+}
+
+type Photo = [u8; 96 * 96];
+
+/// Photos, and what TensorFlow Lite's reference kernels say to them: testdata/expected/person_detect.tflite.json.
+const PHOTOS: [(&core::ffi::CStr, [i8; 2]); 4] = [
+    (c"../../testdata/inputs/person_gray96_96_gray.u8", [-113, 113]),
+    (c"../../testdata/inputs/no_person_gray96_96_gray.u8", [77, -77]),
+    (c"../../testdata/inputs/cat_96_gray.u8", [19, -19]),
+    (c"../../testdata/inputs/grace_hopper_96_gray.u8", [-114, 114]),
+];
+
+#[entry]
+fn main() -> ! {
+    static mut ARENA: <PersonDetect as Network>::Arena = [Line::ZERO; PersonDetect::ARENA_BYTES / 64];
+    static mut PHOTO: Photo = [0; 96 * 96];
+
+    let model = Model::<PersonDetect>::embedded();
+    let mut scratch = Scratch::from_static(ARENA);
+    let mut wrong = false;
+    for (name, expected) in PHOTOS {
+        if let Err(error) = read(name, PHOTO) {
+            println!("{name:?}: {error}");
+            process::exit(1);
+        }
+        let (output, instructions) = board::instructions(|| model.output(PHOTO, &mut scratch));
+        let verdict = if output == expected { "as expected" } else { "WRONG" };
+        println!("{name:?}: {output:?}, {verdict}, {instructions} instructions");
+        wrong |= output != expected;
+    }
+    println!("arena {} bytes, photo {} bytes, stack {} bytes", PersonDetect::ARENA_BYTES, PHOTO.len(), board::stack());
+    process::exit(i32::from(wrong))
+}
+
+/// A camera would fill this memory.
+fn read(name: &core::ffi::CStr, photo: &mut Photo) -> io::Result<()> {
+    File::open(name)?.read_exact(photo)
+}
