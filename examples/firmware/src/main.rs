@@ -7,6 +7,8 @@ mod board;
 
 use cortex_m_rt::entry;
 use mobilenet_runtime::{Line, Model, Network, Scratch, mobilenet};
+use core::ffi::CStr;
+
 use semihosting::io::{self, Read};
 use semihosting::{fs::File, println, process};
 
@@ -18,11 +20,11 @@ mobilenet! {
 type Photo = [u8; 96 * 96];
 
 /// Photos, and what TensorFlow Lite's reference kernels say to them: testdata/expected/person_detect.tflite.json.
-const PHOTOS: [(&core::ffi::CStr, [i8; 2]); 4] = [
-    (c"../../testdata/inputs/person_gray96_96_gray.u8", [-113, 113]),
-    (c"../../testdata/inputs/no_person_gray96_96_gray.u8", [77, -77]),
-    (c"../../testdata/inputs/cat_96_gray.u8", [19, -19]),
-    (c"../../testdata/inputs/grace_hopper_96_gray.u8", [-114, 114]),
+const PHOTOS: [(&str, &CStr, [i8; 2]); 4] = [
+    ("person", c"../../testdata/inputs/person_gray96_96_gray.u8", [-113, 113]),
+    ("no_person", c"../../testdata/inputs/no_person_gray96_96_gray.u8", [77, -77]),
+    ("cat", c"../../testdata/inputs/cat_96_gray.u8", [19, -19]),
+    ("grace_hopper", c"../../testdata/inputs/grace_hopper_96_gray.u8", [-114, 114]),
 ];
 
 #[entry]
@@ -33,14 +35,14 @@ fn main() -> ! {
     let model = Model::<PersonDetect>::embedded();
     let mut scratch = Scratch::from_static(ARENA);
     let mut wrong = false;
-    for (name, expected) in PHOTOS {
-        if let Err(error) = read(name, PHOTO) {
-            println!("{name:?}: {error}");
+    for (name, file, expected) in PHOTOS {
+        if let Err(error) = read(file, PHOTO) {
+            println!("{name}: {error}");
             process::exit(1);
         }
         let (output, instructions) = board::instructions(|| model.output(PHOTO, &mut scratch));
         let verdict = if output == expected { "as expected" } else { "WRONG" };
-        println!("{name:?}: {output:?}, {verdict}, {instructions} instructions");
+        println!("{name}: {output:?}, {verdict}, {instructions} instructions");
         wrong |= output != expected;
     }
     println!("arena {} bytes, photo {} bytes, stack {} bytes", PersonDetect::ARENA_BYTES, PHOTO.len(), board::stack());
@@ -48,6 +50,6 @@ fn main() -> ! {
 }
 
 /// A camera would fill this memory.
-fn read(name: &core::ffi::CStr, photo: &mut Photo) -> io::Result<()> {
-    File::open(name)?.read_exact(photo)
+fn read(file: &CStr, photo: &mut Photo) -> io::Result<()> {
+    File::open(file)?.read_exact(photo)
 }

@@ -4,6 +4,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+pub(crate) mod pairs;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
@@ -18,6 +19,8 @@ pub(crate) use sse2::Sse2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use vnni::Vnni;
 
+use crate::layout::BLOCK;
+use crate::quantised::layout::QUAD;
 use crate::simd::Simd;
 
 /// Which of four neighbouring pixels are inside a map: two bits each.
@@ -83,6 +86,9 @@ pub(crate) trait Dot: Copy {
     const COLUMN: usize;
     /// Rows of depthwise output computed together, 1 or 2.
     const ROWS: usize;
+    /// Whether sums are vectors. Where they are not, depthwise convolutions go tap by tap, and what is scaled in double precision
+    /// elsewhere is scaled by the integers that it stands for.
+    const VECTORS: bool = true;
 
     /// Calls `f` as a function of its own with the instruction set switched on. `f` must be `#[inline(always)]`.
     unsafe fn call(f: impl FnOnce());
@@ -107,6 +113,36 @@ pub(crate) trait Dot: Copy {
     /// Adds the products of each quad to its sum, wrapping.
     unsafe fn dot(sums: Self::Sums, left: Self::Left, right: Self::Right) -> Self::Sums;
 
+    /// Adds the products of `quads` consecutive quads of MR pixels, `step` bytes apart, with as many rows of a panel, `width`
+    /// words apart, of which NV blocks are there.
+    #[inline(always)]
+    unsafe fn multiply<const MR: usize, const NV: usize>(
+        mut acc: [[Self::Sums; NV]; MR],
+        left: *const u8,
+        step: usize,
+        quads: usize,
+        mut panel: *const f32,
+        width: usize,
+    ) -> [[Self::Sums; NV]; MR] {
+        for k in 0..quads {
+            // SAFETY: row k of the panel has NV blocks, and pixel i a quad k, by the contract of this trait.
+            unsafe {
+                let mut w = [Self::right(panel.cast()); NV];
+                for (v, w) in w.iter_mut().enumerate().skip(1) {
+                    *w = Self::right(panel.add(v * BLOCK).cast());
+                }
+                for (i, acc) in acc.iter_mut().enumerate() {
+                    let x = Self::broadcast(left.add(i * step + k * QUAD));
+                    for v in 0..NV {
+                        acc[v] = Self::dot(acc[v], x, w[v]);
+                    }
+                }
+                panel = panel.wrapping_add(width);
+            }
+        }
+        acc
+    }
+
     /// The totals of 16 pixels, whose sums are four each.
     unsafe fn totals(sums: [Self::Sums; 4]) -> Self::Sums;
 
@@ -125,4 +161,25 @@ pub(crate) trait Dot: Copy {
     unsafe fn bytes(byte: u8) -> Self::Bytes;
     /// Writes four blocks of sums as the nearest bytes between two bounds, the first `pixels` of them.
     unsafe fn store_bytes(to: *mut u8, sums: [Self::Sums; 4], pixels: usize, bounds: [Self::Bytes; 2]);
+    /// Both at once: four blocks of sums [scaled](Self::scale), as bytes.
+    #[inline(always)]
+    unsafe fn finish(
+        to: *mut u8,
+        sums: [Self::Sums; 4],
+        [scale, shift]: [Self::Floats; 2],
+        pixels: usize,
+        bounds: [Self::Bytes; 2],
+    ) {
+        let [a, b, c, d] = sums;
+        // SAFETY: passed on.
+        unsafe {
+            let scaled = [
+                Self::scale(a, scale, shift),
+                Self::scale(b, scale, shift),
+                Self::scale(c, scale, shift),
+                Self::scale(d, scale, shift),
+            ];
+            Self::store_bytes(to, scaled, pixels, bounds);
+        }
+    }
 }

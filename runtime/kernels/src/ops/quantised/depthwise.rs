@@ -5,7 +5,7 @@
 //! border are what stands for 0: there is no halo in memory.
 
 use super::epilogue::{Doubles, Epilogue};
-use super::word;
+use super::{taps, word};
 use crate::dot::{Dot, Inside};
 use crate::layout::{BLOCK, ByteMap, Window};
 use crate::ops::{Part, Rows};
@@ -35,6 +35,10 @@ pub(crate) unsafe fn depthwise<D: Dot>(
         // SAFETY: passed on.
         unsafe {
             match window.stride {
+                _ if const { !D::VECTORS } => D::call(
+                    #[inline(always)]
+                    || taps::block::<D>(&layer, block, &rows),
+                ),
                 1 => D::call(
                     #[inline(always)]
                     || layer.block::<D, 1>(block, &rows),
@@ -49,13 +53,14 @@ pub(crate) unsafe fn depthwise<D: Dot>(
 }
 
 /// A layer.
-struct Layer<'l> {
-    input: &'l ByteMap,
-    window: &'l Window,
-    output: &'l ByteMap,
-    to: usize,
-    section: *const f32,
-    arena: *mut u8,
+#[derive(Clone, Copy)]
+pub(super) struct Layer<'l> {
+    pub(super) input: &'l ByteMap,
+    pub(super) window: &'l Window,
+    pub(super) output: &'l ByteMap,
+    pub(super) to: usize,
+    pub(super) section: *const f32,
+    pub(super) arena: *mut u8,
 }
 
 /// The rows of a kernel, each for the first and for the second window that a quad holds.
@@ -127,7 +132,7 @@ impl Layer<'_> {
                 bias: epilogue.bias::<D>(),
                 epilogue,
                 bounds: epilogue.bounds::<D>(),
-                doubles: epilogue.doubles(),
+                doubles: epilogue.doubles::<D>(),
                 kernel: [both::<D>(&words[0]), both::<D>(&words[1]), both::<D>(&words[2])],
                 lower: &lower[..kernels],
             };

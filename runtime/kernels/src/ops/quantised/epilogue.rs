@@ -45,6 +45,13 @@ impl Epilogue {
         unsafe { D::load(self.words.cast()) }
     }
 
+    /// The same as integers.
+    #[inline(always)]
+    pub(crate) unsafe fn biases(&self) -> [i32; BLOCK] {
+        // SAFETY: as above.
+        unsafe { self.words.cast::<[i32; BLOCK]>().read() }
+    }
+
     /// Least and greatest byte.
     #[inline(always)]
     pub(crate) unsafe fn bounds<D: Dot>(&self) -> [D::Bytes; 2] {
@@ -60,8 +67,8 @@ impl Epilogue {
 
     /// What they are scaled with in double precision, if they are.
     #[inline(always)]
-    pub(crate) unsafe fn doubles(&self) -> Option<Doubles> {
-        if self.kind != Kind::Double {
+    pub(crate) unsafe fn doubles<D: Dot>(&self) -> Option<Doubles> {
+        if !D::VECTORS || self.kind != Kind::Double {
             return None;
         }
         // SAFETY: as in bias.
@@ -89,7 +96,7 @@ impl Epilogue {
     #[inline(always)]
     pub(crate) unsafe fn finish<D: Dot>(
         &self,
-        [a, b, c, d]: [D::Sums; 4],
+        sums: [D::Sums; 4],
         bounds: [D::Bytes; 2],
         pixels: usize,
         to: *mut u8,
@@ -97,13 +104,7 @@ impl Epilogue {
         // SAFETY: passed on; the block has its words.
         unsafe {
             let (scale, shift) = (D::floats(self.words.add(BLOCK)), D::floats(self.words.add(2 * BLOCK)));
-            let scaled = [
-                D::scale(a, scale, shift),
-                D::scale(b, scale, shift),
-                D::scale(c, scale, shift),
-                D::scale(d, scale, shift),
-            ];
-            D::store_bytes(to, scaled, pixels, bounds);
+            D::finish(to, sums, [scale, shift], pixels, bounds);
         }
     }
 
@@ -147,7 +148,7 @@ impl Epilogue {
     ) {
         // SAFETY: passed on.
         unsafe {
-            let (bounds, doubles) = (self.bounds::<D>(), self.doubles());
+            let (bounds, doubles) = (self.bounds::<D>(), self.doubles::<D>());
             for sums in sums {
                 let four = pixels.min(4);
                 if self.is_float() {
@@ -155,7 +156,10 @@ impl Epilogue {
                 } else if let Some(doubles) = &doubles {
                     Self::finish_double::<D>(doubles, load::<D>(sums), bounds, four, to);
                 } else {
-                    self.exactly(sums);
+                    D::call(
+                        #[inline(always)]
+                        || self.exactly(sums),
+                    );
                     D::store_bytes(to, load::<D>(sums), four, bounds);
                 }
                 pixels -= four;
@@ -164,19 +168,21 @@ impl Epilogue {
         }
     }
 
-    /// As the reference does it.
+    /// In integers, and dense layers as the reference does it.
     #[inline(always)]
     unsafe fn exactly(&self, sums: &mut [[i32; BLOCK]; 4]) {
         // SAFETY: passed on.
         let [a, b] = unsafe { self.factors() };
         for i in 0..BLOCK {
-            let factor = if self.kind == Kind::Dense {
-                Factor::Double(f64::from_bits(u64::from(a[i] as u32) | u64::from(b[i] as u32) << 32))
-            } else {
-                Factor::Fixed(Multiplier { factor: a[i], exponent: b[i].clamp(-31, 30) })
-            };
+            let multiplier = Multiplier { factor: a[i], exponent: b[i].clamp(-31, 30) };
+            let dense = f64::from_bits(u64::from(a[i] as u32) | u64::from(b[i] as u32) << 32);
             for sums in sums.iter_mut() {
-                sums[i] = factor.apply(sums[i]).saturating_add(self.zero);
+                let product = match self.kind {
+                    Kind::Dense => Factor::Double(dense).apply(sums[i]),
+                    Kind::Double => multiplier.apply_down(sums[i]),
+                    _ => multiplier.apply(sums[i]),
+                };
+                sums[i] = product.saturating_add(self.zero);
             }
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod stem;
 pub(crate) mod sums;
+mod taps;
 pub(crate) mod tile;
 pub(crate) mod vector;
 

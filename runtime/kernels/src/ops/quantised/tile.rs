@@ -58,24 +58,11 @@ pub(crate) unsafe fn multiply_run<D: Dot, const MR: usize, const NV: usize>(
     step: usize,
     quads: usize,
     panel: &mut Panel,
-    mut acc: Acc<D, MR, NV>,
+    acc: Acc<D, MR, NV>,
 ) -> Acc<D, MR, NV> {
-    for k in 0..quads {
-        // SAFETY: row k of the panel has NV blocks, and pixel i a quad k, by this function's contract.
-        unsafe {
-            let mut w = [D::right(panel.next.cast()); NV];
-            for (v, w) in w.iter_mut().enumerate().skip(1) {
-                *w = D::right(panel.next.add(v * BLOCK).cast());
-            }
-            for (i, acc) in acc.iter_mut().enumerate() {
-                let x = D::broadcast(left.add(i * step + k * QUAD));
-                for v in 0..NV {
-                    acc[v] = D::dot(acc[v], x, w[v]);
-                }
-            }
-            panel.next = panel.next.wrapping_add(panel.width);
-        }
-    }
+    // SAFETY: passed on.
+    let acc = unsafe { D::multiply(acc, left, step, quads, panel.next, panel.width) };
+    panel.next = panel.next.wrapping_add(quads * panel.width);
     acc
 }
 

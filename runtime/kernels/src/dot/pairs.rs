@@ -1,0 +1,306 @@
+//! Pairs of 16-bit integers in a word, for processors without vectors: what a few instructions of ARM's microcontrollers do, if
+//! the target has their DSP extension (`cfg(dsp)`), and what other processors make of it. That they have the same functions is
+//! why the tests of one are tests of the algorithms of both.
+
+use crate::layout::BLOCK;
+use crate::quantised::layout::QUAD;
+
+/// Quads that are multiplied while sums are in registers: those of a block of channels.
+pub(crate) const RUN: usize = BLOCK / QUAD;
+
+/// A quad: bytes 0 and 2, and bytes 1 and 3, as 16-bit integers.
+pub(crate) type Quad = [u32; 2];
+
+/// A quad of unsigned bytes.
+#[inline(always)]
+pub(crate) fn unsigned(quad: u32) -> Quad {
+    [quad & 0x00ff_00ff, quad >> 8 & 0x00ff_00ff]
+}
+
+/// Four bytes.
+///
+/// # Safety
+///
+/// They must be there.
+#[inline(always)]
+pub(crate) unsafe fn read(from: *const u8) -> u32 {
+    // SAFETY: passed on.
+    u32::from_le_bytes(unsafe { from.cast::<[u8; 4]>().read_unaligned() })
+}
+
+#[cfg(not(dsp))]
+pub(crate) use plain::*;
+
+#[cfg(not(dsp))]
+mod plain {
+    use super::*;
+
+    /// The integers of a pair.
+    #[inline(always)]
+    fn integers(pair: u32) -> [i32; 2] {
+        [i32::from(pair as i16), pair.cast_signed() >> 16]
+    }
+
+    /// A quad of signed bytes.
+    #[inline(always)]
+    pub(crate) fn signed(quad: u32) -> Quad {
+        let pair = |low: i8, high: i8| (low as u32 & 0xffff) | ((high as u32) << 16);
+        let [a, b, c, d] = quad.to_le_bytes().map(u8::cast_signed);
+        [pair(a, c), pair(b, d)]
+    }
+
+    /// Adds both products of two pairs to a sum.
+    #[inline(always)]
+    pub(crate) fn add_products(sum: i32, a: u32, b: u32) -> i32 {
+        let ([a, c], [b, d]) = (integers(a), integers(b));
+        sum.wrapping_add(a * b).wrapping_add(c * d)
+    }
+
+    /// Adds the products of some quads of two pixels with as many of two outputs, which are one after the other in each row of a
+    /// panel that is WIDTH outputs wide.
+    ///
+    /// # Safety
+    ///
+    /// Rows must be there.
+    #[inline(always)]
+    pub(crate) unsafe fn add_run<const WIDTH: usize>(
+        sums: &mut [[i32; 2]; 2],
+        pixels: &[[Quad; 2]; RUN],
+        panel: *const u8,
+    ) {
+        for (k, pixels) in pixels.iter().enumerate() {
+            for (j, output) in [0, 1].into_iter().enumerate() {
+                // SAFETY: passed on.
+                let w = signed(unsafe { read(panel.add((k * WIDTH + output) * QUAD)) });
+                for (sums, x) in sums.iter_mut().zip(pixels) {
+                    sums[j] = add_products(add_products(sums[j], x[0], w[0]), x[1], w[1]);
+                }
+            }
+        }
+    }
+
+    /// Adds a window of four channels, each tap times its weight, to the sums of channels 0, 2, 1 and 3. Pixels are a block apart.
+    ///
+    /// # Safety
+    ///
+    /// Three pixels must be there in each row.
+    #[inline(always)]
+    pub(crate) unsafe fn add_window(sums: &mut [i32; 4], rows: [*const u8; 3], weights: &[[Quad; 3]; 3]) {
+        for (row, weights) in rows.into_iter().zip(weights) {
+            for (column, weights) in weights.iter().enumerate() {
+                // SAFETY: passed on.
+                let pixel = unsafe { unsigned(read(row.add(column * BLOCK))) };
+                for (sums, (x, w)) in
+                    sums.as_chunks_mut::<2>().0.iter_mut().zip(pixel.into_iter().zip(weights))
+                {
+                    let ([a, b], [c, d]) = (integers(x), integers(*w));
+                    *sums = [sums[0].wrapping_add(a * c), sums[1].wrapping_add(b * d)];
+                }
+            }
+        }
+    }
+
+    /// The bytes between `low` and `high` that are nearest to `sum * scale + shift`, which is rounded once, without its fraction.
+    ///
+    /// # Safety
+    ///
+    /// There must be a scale and a shift for each sum.
+    #[inline(always)]
+    pub(crate) unsafe fn finish(
+        sums: &[i32; BLOCK],
+        scale: *const f32,
+        shift: *const f32,
+        [low, high]: [u8; 2],
+    ) -> [u8; BLOCK] {
+        core::array::from_fn(|i| {
+            // SAFETY: passed on.
+            let [scale, shift] = unsafe { [scale.add(i).read(), shift.add(i).read()] };
+            // Exact, where it matters, until it is rounded.
+            let scaled = f64::from(sums[i] as f32) * f64::from(scale) + f64::from(shift);
+            (scaled as f32 as i32).max(i32::from(low)).min(i32::from(high)) as u8
+        })
+    }
+}
+
+#[cfg(dsp)]
+pub(crate) use dsp::*;
+
+/// The same in the instructions that there are for it. Blocks of them, where their order keeps operands in registers.
+#[cfg(dsp)]
+mod dsp {
+    use core::arch::asm;
+
+    use super::*;
+
+    #[inline(always)]
+    pub(crate) fn signed(quad: u32) -> Quad {
+        let (even, odd);
+        // SAFETY: instructions that the target has, on registers; so below.
+        unsafe {
+            asm!("sxtb16 {}, {}", out(reg) even, in(reg) quad, options(pure, nomem, nostack, preserves_flags));
+            asm!("sxtb16 {}, {}, ror #8", out(reg) odd, in(reg) quad, options(pure, nomem, nostack, preserves_flags));
+        }
+        [even, odd]
+    }
+
+    #[inline(always)]
+    pub(crate) fn add_products(mut sum: i32, a: u32, b: u32) -> i32 {
+        // SAFETY: as above.
+        unsafe {
+            asm!("smlad {0}, {1}, {2}, {0}", inout(reg) sum, in(reg) a, in(reg) b, options(pure, nomem, nostack));
+        }
+        sum
+    }
+
+    /// One quad: `$at` bytes further on for pixels, `$first` and `$second` for weights.
+    macro_rules! quad {
+        ($at:literal, $first:literal, $second:literal) => {
+            concat!(
+                "ldrd {a0}, {a1}, [{pixels}, #",
+                $at,
+                "]\n",
+                "ldrd {b0}, {b1}, [{pixels}, #",
+                $at,
+                " + 8]\n",
+                "ldr {w1}, [{panel}, #",
+                $first,
+                "]\n",
+                "sxtb16 {w0}, {w1}\n",
+                "sxtb16 {w1}, {w1}, ror #8\n",
+                "smlad {aa}, {a0}, {w0}, {aa}\n",
+                "smlad {ba}, {b0}, {w0}, {ba}\n",
+                "smlad {aa}, {a1}, {w1}, {aa}\n",
+                "smlad {ba}, {b1}, {w1}, {ba}\n",
+                "ldr {w1}, [{panel}, #",
+                $second,
+                "]\n",
+                "sxtb16 {w0}, {w1}\n",
+                "sxtb16 {w1}, {w1}, ror #8\n",
+                "smlad {ab}, {a0}, {w0}, {ab}\n",
+                "smlad {bb}, {b0}, {w0}, {bb}\n",
+                "smlad {ab}, {a1}, {w1}, {ab}\n",
+                "smlad {bb}, {b1}, {w1}, {bb}\n",
+            )
+        };
+    }
+
+    #[inline(always)]
+    pub(crate) unsafe fn add_run<const WIDTH: usize>(
+        sums: &mut [[i32; 2]; 2],
+        pixels: &[[Quad; 2]; RUN],
+        panel: *const u8,
+    ) {
+        let [[aa, ab], [ba, bb]] = sums;
+        // SAFETY: as above; four quads of pixels are read, and of the weights of two outputs.
+        unsafe {
+            asm!(
+                quad!("0", "0", "4"),
+                quad!("16", "{row}", "{row} + 4"),
+                quad!("32", "2 * {row}", "2 * {row} + 4"),
+                quad!("48", "3 * {row}", "3 * {row} + 4"),
+                row = const WIDTH * QUAD,
+                aa = inout(reg) *aa, ab = inout(reg) *ab, ba = inout(reg) *ba, bb = inout(reg) *bb,
+                pixels = in(reg) pixels, panel = in(reg) panel,
+                a0 = out(reg) _, a1 = out(reg) _, b0 = out(reg) _, b1 = out(reg) _,
+                w0 = out(reg) _, w1 = out(reg) _,
+                options(pure, readonly, nostack),
+            );
+        }
+    }
+
+    /// One pixel of a window, `$at` bytes into a row.
+    macro_rules! tap {
+        ($row:literal, $at:literal) => {
+            concat!(
+                "ldr {x1}, [{",
+                $row,
+                "}, #",
+                $at,
+                "]\n",
+                "ldrd {w0}, {w1}, [{weights}], #8\n",
+                "uxtb16 {x0}, {x1}\n",
+                "uxtb16 {x1}, {x1}, ror #8\n",
+                "smlabb {a}, {x0}, {w0}, {a}\n",
+                "smlatt {c}, {x0}, {w0}, {c}\n",
+                "smlabb {b}, {x1}, {w1}, {b}\n",
+                "smlatt {d}, {x1}, {w1}, {d}\n",
+            )
+        };
+    }
+
+    #[inline(always)]
+    pub(crate) unsafe fn add_window(sums: &mut [i32; 4], rows: [*const u8; 3], weights: &[[Quad; 3]; 3]) {
+        let [a, c, b, d] = sums;
+        // SAFETY: as above; three pixels are read of each row, and all weights.
+        unsafe {
+            asm!(
+                tap!("first", "0"), tap!("first", "16"), tap!("first", "32"),
+                tap!("second", "0"), tap!("second", "16"), tap!("second", "32"),
+                tap!("third", "0"), tap!("third", "16"), tap!("third", "32"),
+                a = inout(reg) *a, b = inout(reg) *b, c = inout(reg) *c, d = inout(reg) *d,
+                first = in(reg) rows[0], second = in(reg) rows[1], third = in(reg) rows[2],
+                weights = inout(reg) weights => _,
+                x0 = out(reg) _, x1 = out(reg) _, w0 = out(reg) _, w1 = out(reg) _,
+                options(pure, readonly, nostack),
+            );
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) unsafe fn finish(
+        sums: &[i32; BLOCK],
+        mut scale: *const f32,
+        mut shift: *const f32,
+        bounds: [u8; 2],
+    ) -> [u8; BLOCK] {
+        let [low, high] = bounds.map(|byte| u32::from_ne_bytes([byte; 4]));
+        let mut bytes = [0; BLOCK];
+        for (bytes, sums) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(sums.as_chunks::<4>().0) {
+            let word: u32;
+            // SAFETY: as above; four sums, scales and shifts are read. Floating-point registers have their names here, because the
+            // compiler does not give those of processors that have single precision only.
+            unsafe {
+                asm!(
+                    "vldmia {sums}, {{s0-s3}}",
+                    "vldmia {scale}!, {{s4-s7}}",
+                    "vldmia {shift}!, {{s8-s11}}",
+                    "vcvt.f32.s32 s0, s0",
+                    "vcvt.f32.s32 s1, s1",
+                    "vcvt.f32.s32 s2, s2",
+                    "vcvt.f32.s32 s3, s3",
+                    "vfma.f32 s8, s0, s4",
+                    "vfma.f32 s9, s1, s5",
+                    "vfma.f32 s10, s2, s6",
+                    "vfma.f32 s11, s3, s7",
+                    "vcvt.s32.f32 s8, s8",
+                    "vcvt.s32.f32 s9, s9",
+                    "vcvt.s32.f32 s10, s10",
+                    "vcvt.s32.f32 s11, s11",
+                    "vmov {a}, {b}, s8, s9",
+                    "vmov {c}, {d}, s10, s11",
+                    "usat {a}, #8, {a}",
+                    "usat {b}, #8, {b}",
+                    "usat {c}, #8, {c}",
+                    "usat {d}, #8, {d}",
+                    "orr {a}, {a}, {b}, lsl #8",
+                    "orr {c}, {c}, {d}, lsl #8",
+                    "orr {a}, {a}, {c}, lsl #16",
+                    // What is above low, and low; less what is above high. Byte by byte.
+                    "uqsub8 {a}, {a}, {low}",
+                    "uqadd8 {a}, {a}, {low}",
+                    "uqsub8 {b}, {a}, {high}",
+                    "usub8 {a}, {a}, {b}",
+                    sums = in(reg) sums, scale = inout(reg) scale, shift = inout(reg) shift,
+                    low = in(reg) low, high = in(reg) high,
+                    a = out(reg) word, b = out(reg) _, c = out(reg) _, d = out(reg) _,
+                    out("s0") _, out("s1") _, out("s2") _, out("s3") _,
+                    out("s4") _, out("s5") _, out("s6") _, out("s7") _,
+                    out("s8") _, out("s9") _, out("s10") _, out("s11") _,
+                    options(pure, readonly, nostack),
+                );
+            }
+            *bytes = word.to_le_bytes();
+        }
+        bytes
+    }
+}
