@@ -4,8 +4,12 @@
 //! monotone step function with at most 255 steps. So is `floor(sum * scale + shift)`, rounded once as processors with a
 //! fused multiply-add do it. Two such functions are equal for *every* sum in a range if they are equal on both sides of
 //! each step, and at the ends of the range. That is a few hundred evaluations a channel, at compile time:
-//! [`Epilogue::of`] looks for a scale and a shift that pass in f32, tries those that follow from the fixed-point form in f64,
-//! and falls back to that form.
+//! [`Epilogue::of`] looks for a scale and a shift that pass in f32; tries those that follow from the fixed-point form, the scale
+//! as a pair of f32s or in f64; and falls back to that form.
+//!
+//! One f32 often has too few bits for a scale. Two have more than the fixed-point form, and what their multiply-adds lose is what
+//! rounding loses: the inner one next to nothing, because its product is small, and the outer one nothing, if it is rounded
+//! down, because the floor is what is wanted.
 
 use mobilenet_kernels::fixed::Factor;
 use mobilenet_kernels::quantised::{layout, pack};
@@ -26,7 +30,16 @@ pub enum Epilogue {
         /// The summand.
         shift: f32,
     },
-    /// The same in f64, with what follows from the factor: see [`Kind::Double`](layout::Kind::Double).
+    /// `floor(sum * scale + (sum * rest + shift))` in f32, the outer one rounded down; see [`Kind::Pair`](layout::Kind::Pair).
+    Pair {
+        /// The factor.
+        scale: f32,
+        /// What that lacks.
+        rest: f32,
+        /// The summand.
+        shift: f32,
+    },
+    /// The first again, in f64, with what follows from the factor: see [`Kind::Double`](layout::Kind::Double).
     F64 {
         /// The factor.
         scale: f64,
@@ -56,45 +69,17 @@ struct Steps {
     not_reached: Vec<(i32, i32)>,
 }
 
-/// Floats that an epilogue may compute with.
-trait Float: Copy {
-    fn new(value: f64) -> Self;
-    fn wide(self) -> f64;
-    /// A neighbour, so many steps away.
-    fn neighbour(self, steps: i64) -> Self;
-    /// `sum * self + shift`, rounded once, then down.
-    fn floor_of(self, sum: i32, shift: Self) -> f64;
+// The processors' ways from a sum to a number, whose floor is the byte. Conversions of large sums are rounded, as they are there.
+
+/// A multiply-add, rounded to the nearest.
+fn nearest(sum: i32, scale: f32, shift: f32) -> f64 {
+    f64::from((sum as f32).mul_add(scale, shift))
 }
 
-impl Float for f32 {
-    fn new(value: f64) -> f32 {
-        value as f32
-    }
-    fn wide(self) -> f64 {
-        f64::from(self)
-    }
-    fn neighbour(self, steps: i64) -> f32 {
-        f32::from_bits((i64::from(self.to_bits()) + steps).max(0) as u32)
-    }
-    fn floor_of(self, sum: i32, shift: f32) -> f64 {
-        // Conversions of large sums are rounded too, as they are on the processor.
-        f64::from((sum as f32).mul_add(self, shift).floor())
-    }
-}
-
-impl Float for f64 {
-    fn new(value: f64) -> f64 {
-        value
-    }
-    fn wide(self) -> f64 {
-        self
-    }
-    fn neighbour(self, steps: i64) -> f64 {
-        f64::from_bits((self.to_bits() as i64).saturating_add(steps).max(0) as u64)
-    }
-    fn floor_of(self, sum: i32, shift: f64) -> f64 {
-        f64::from(sum).mul_add(self, shift).floor()
-    }
+/// One whose floor is that of the exact number: all bits fit into an f64, as long as both have none below 2^-44 and the result is
+/// below 512.
+fn down(sum: i32, scale: f32, shift: f32) -> f64 {
+    f64::from(sum as f32).mul_add(f64::from(scale), f64::from(shift))
 }
 
 impl Channel {
@@ -112,17 +97,30 @@ impl Channel {
         }
     }
 
-    /// Scale and shift in f64 that follow from a factor in fixed point, if they make every step where it is.
-    fn double(&self, steps: &Steps) -> Option<(f64, f64)> {
-        /// A product below 256 of a sum and a factor of 31 bits has 39 bits and as many as this: all that an f64 has. So it
-        /// makes no difference whether multiplication and addition are fused.
-        const LEAST_EXPONENT: i32 = 39 - f64::MANTISSA_DIGITS as i32;
+    /// The halves of the scale that follows from a factor in fixed point, and the shift.
+    fn halves(&self) -> Option<([f32; 2], f64)> {
         let Factor::Fixed(multiplier) = self.factor else { return None };
-        if multiplier.exponent < LEAST_EXPONENT {
-            return None;
-        }
-        let (scale, shift) = (self.real(), f64::from(self.zero) + layout::shift(multiplier.exponent));
-        steps.hold(scale, shift).then_some((scale, shift))
+        let halves = pack::halves(multiplier)?;
+        Some((halves, layout::shift(halves[0], self.zero)))
+    }
+
+    /// Scale and shift in f64 that follow from a factor in fixed point, if they make every step where it is, whether
+    /// multiplication and addition are fused or not.
+    fn double(&self, steps: &Steps) -> Option<(f64, f64)> {
+        let (halves, shift) = self.halves()?;
+        let scale = halves.map(f64::from).iter().sum();
+        let fused = steps.hold(|sum| f64::from(sum).mul_add(scale, shift));
+        (fused && steps.hold(|sum| f64::from(sum) * scale + shift)).then_some((scale, shift))
+    }
+
+    /// The same as a pair of f32s.
+    fn pair(&self, steps: &Steps) -> Option<[f32; 3]> {
+        /// Smaller scales have bits below 2^-44.
+        const LEAST: f32 = 1.0 / (1 << 21) as f32;
+        let ([scale, rest], shift) = self.halves()?;
+        let shift = shift as f32;
+        let holds = || steps.hold(|sum| down(sum, scale, nearest(sum, rest, shift) as f32));
+        (scale >= LEAST && holds()).then_some([scale, rest, shift])
     }
 
     /// The least sum whose byte is `byte` or more; one must be.
@@ -162,12 +160,14 @@ impl Channel {
 
 impl Steps {
     /// Scale and shift with which a multiply-add makes every step where it is.
-    fn search<F: Float>(&self, real: f64) -> Option<(F, F)> {
+    fn search(&self, real: f64) -> Option<(f32, f32)> {
         /// How far from the real factor a scale is looked for, in steps between neighbouring floats.
         const NEAR: i64 = 40;
         let near = (0..=NEAR).flat_map(|i| [i, -i]).skip(1);
-        near.map(|steps| F::new(real).neighbour(steps)).find_map(|scale| {
-            let shift = |(sum, byte): &(i32, i32)| f64::from(*byte) - f64::from(*sum) * scale.wide();
+        let neighbour =
+            |steps: i64| f32::from_bits((i64::from((real as f32).to_bits()) + steps).max(0) as u32);
+        near.map(neighbour).find_map(|scale| {
+            let shift = |(sum, byte): &(i32, i32)| f64::from(*byte) - f64::from(*sum) * f64::from(scale);
             let low = self.reached.iter().map(shift).fold(f64::NEG_INFINITY, f64::max);
             let high = self.not_reached.iter().map(shift).fold(f64::INFINITY, f64::min);
             let middle = match (low.is_finite(), high.is_finite()) {
@@ -176,14 +176,17 @@ impl Steps {
                 (false, true) => high - 0.5,
                 (false, false) => 0.0,
             };
-            let shift = F::new(middle);
-            (low <= high && self.hold(scale, shift)).then_some((scale, shift))
+            let shift = middle as f32;
+            let holds =
+                || self.hold(|sum| nearest(sum, scale, shift)) && self.hold(|sum| down(sum, scale, shift));
+            (low <= high && holds()).then_some((scale, shift))
         })
     }
 
-    fn hold<F: Float>(&self, scale: F, shift: F) -> bool {
-        let reached = self.reached.iter().all(|&(sum, byte)| scale.floor_of(sum, shift) >= f64::from(byte));
-        reached && self.not_reached.iter().all(|&(sum, byte)| scale.floor_of(sum, shift) < f64::from(byte))
+    /// Whether a number that grows with the sum makes every step where it is.
+    fn hold(&self, number: impl Fn(i32) -> f64) -> bool {
+        let reached = self.reached.iter().all(|&(sum, byte)| number(sum) >= f64::from(byte));
+        reached && self.not_reached.iter().all(|&(sum, byte)| number(sum) < f64::from(byte))
     }
 }
 
@@ -191,8 +194,11 @@ impl Epilogue {
     /// The cheapest epilogue that gives the reference's byte for every sum that can occur.
     pub fn of(channel: &Channel) -> Epilogue {
         let (steps, real) = (channel.steps(), channel.real());
-        if let Some((scale, shift)) = steps.search::<f32>(real) {
+        if let Some((scale, shift)) = steps.search(real) {
             return Epilogue::F32 { scale, shift };
+        }
+        if let Some([scale, rest, shift]) = channel.pair(&steps) {
+            return Epilogue::Pair { scale, rest, shift };
         }
         match channel.double(&steps) {
             Some((scale, shift)) => Epilogue::F64 { scale, shift },
@@ -205,25 +211,28 @@ impl Epilogue {
         let steps = channel.steps();
         pack::Epilogue {
             factor: channel.factor,
-            float: steps.search::<f32>(channel.real()),
+            float: steps.search(channel.real()),
             double: channel.double(&steps).is_some(),
+            pair: channel.pair(&steps).is_some(),
         }
     }
 
     /// The unsigned byte of a sum, as a kernel computes it.
     pub fn byte(self, channel: &Channel, sum: i32) -> i32 {
         let value = match self {
-            Epilogue::F32 { scale, shift } => scale.floor_of(sum, shift),
-            Epilogue::F64 { scale, shift } => scale.floor_of(sum, shift),
+            Epilogue::F32 { scale, shift } => nearest(sum, scale, shift),
+            Epilogue::Pair { scale, rest, shift } => down(sum, scale, nearest(sum, rest, shift) as f32),
+            Epilogue::F64 { scale, shift } => f64::from(sum).mul_add(scale, shift),
             Epilogue::Integer => return channel.byte(sum),
         };
-        value.max(f64::from(channel.clamp[0])).min(f64::from(channel.clamp[1])) as i32
+        value.floor().max(f64::from(channel.clamp[0])).min(f64::from(channel.clamp[1])) as i32
     }
 
     /// As printed.
     pub fn name(self) -> &'static str {
         match self {
             Epilogue::F32 { .. } => "f32",
+            Epilogue::Pair { .. } => "two f32",
             Epilogue::F64 { .. } => "f64",
             Epilogue::Integer => "integer",
         }
@@ -256,7 +265,7 @@ pub fn packed(layer: &QuantisedLayer, integers: Integers) -> Vec<pack::Epilogue>
     match channels(layer, integers) {
         Some(channels) => channels.iter().map(Epilogue::packed).collect(),
         None => {
-            let unproven = |&factor| pack::Epilogue { factor, float: None, double: false };
+            let unproven = |&factor| pack::Epilogue { factor, float: None, double: false, pair: false };
             layer.factors.iter().map(unproven).collect()
         }
     }
@@ -269,6 +278,8 @@ pub struct Tally {
     pub layer: String,
     /// Channels with an f32 multiply-add.
     pub f32: usize,
+    /// Channels with two of them, the outer rounded down; or one in f64 where none can be.
+    pub pair: usize,
     /// Channels with an f64 multiply-add.
     pub f64: usize,
     /// Channels computed as the reference does it.
@@ -279,10 +290,11 @@ pub struct Tally {
 pub fn tallies(graph: &Graph, quantised: &Quantised) -> Vec<Tally> {
     let tally = |name: String| {
         let layer = quantised.layers.get(&name)?;
-        let mut tally = Tally { layer: name, f32: 0, f64: 0, integer: 0 };
+        let mut tally = Tally { layer: name, f32: 0, pair: 0, f64: 0, integer: 0 };
         match channels(layer, quantised.integers) {
             Some(channels) => channels.iter().for_each(|channel| match Epilogue::of(channel) {
                 Epilogue::F32 { .. } => tally.f32 += 1,
+                Epilogue::Pair { .. } => tally.pair += 1,
                 Epilogue::F64 { .. } => tally.f64 += 1,
                 Epilogue::Integer => tally.integer += 1,
             }),

@@ -54,7 +54,7 @@ pub(crate) fn inspect(args: &ModelArgs, json: bool) -> Result<(), Failure> {
 }
 
 fn tally_json(tally: &Tally) -> Value {
-    json!({ "layer": tally.layer, "f32": tally.f32, "f64": tally.f64, "integer": tally.integer })
+    json!({ "layer": tally.layer, "f32": tally.f32, "pair": tally.pair, "f64": tally.f64, "integer": tally.integer })
 }
 
 /// How sums of a quantised model become bytes, as has been shown to be exact.
@@ -62,13 +62,14 @@ fn epilogues(tallies: &[Tally]) -> String {
     let mut table = Table::new(&[
         Left("quantised layer"),
         Right("channels by f32 multiply-add"),
+        Right("by two"),
         Right("by f64"),
         Right("as integers"),
     ]);
     for tally in tallies {
-        let counts = [tally.f32, tally.f64, tally.integer].map(|count| number(count as u64));
-        let [f32, f64, integer] = counts;
-        table.row([tally.layer.clone(), f32, f64, integer]);
+        let counts = [tally.f32, tally.pair, tally.f64, tally.integer].map(|count| number(count as u64));
+        let [f32, pair, f64, integer] = counts;
+        table.row([tally.layer.clone(), f32, pair, f64, integer]);
     }
     table.text()
 }

@@ -32,7 +32,9 @@ pub(super) fn descriptor(kernel: &ByteKernel) -> Option<(TokenStream, TokenStrea
         ByteKernel::Pool(layer, _) => {
             let layer = layer.layer();
             let (input, output, signed) = (map(&layer.input), number(layer.output), layer.signed);
-            (quote!(Pool), quote!(Pool { input: #input, output: #output, signed: #signed }))
+            let scale = optional(layer.scale);
+            let fields = quote!(input: #input, output: #output, signed: #signed, scale: #scale);
+            (quote!(Pool), quote!(Pool { #fields }))
         }
         ByteKernel::FullyConnected(..) => return None,
     })

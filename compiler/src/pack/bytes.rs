@@ -6,7 +6,7 @@ use crate::epilogue;
 use crate::error::{Complaint, Result};
 use crate::plan::ByteContent;
 use crate::quantised::Quantised;
-use crate::weights::{Affine, Integers, QuantisedLayer};
+use crate::weights::{Affine, Integers, Pooling, QuantisedLayer};
 
 /// Packs a section.
 pub(super) fn pack(content: &ByteContent, quantised: &Quantised, out: &mut [i32]) -> Result<()> {
@@ -24,6 +24,16 @@ pub(super) fn pack(content: &ByteContent, quantised: &Quantised, out: &mut [i32]
             let epilogues = epilogue::packed(layer, quantised.integers);
             pack::depthwise(&numbers(layer, quantised.integers, &epilogues), *channels, out);
         }
+        ByteContent::Mean { pixels } => match quantised.pooling {
+            Pooling::Mean { from, to } => {
+                let fault = || Complaint::new(format!("no factor divides by {pixels} pixels"));
+                let factor = Pooling::factor(from, to, *pixels).ok_or_else(fault)?;
+                pack::mean(factor, [from, to].map(|affine| affine.zero - quantised.integers.range()[0]), out);
+            }
+            Pooling::Average => {
+                return Err(Complaint::new("the weights pool in one scale, the plan in two").into());
+            }
+        },
         ByteContent::Inputs(layer) => affine(quantised.layer(layer)?.input, out),
         ByteContent::Outputs(layer) => affine(quantised.layer(layer)?.output, out),
         ByteContent::Softmax => match &quantised.softmax {

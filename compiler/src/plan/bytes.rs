@@ -5,7 +5,7 @@ use mobilenet_kernels::layout::ByteMap;
 use mobilenet_kernels::quantised::layer::{
     Depthwise, Dequantise, FullyConnected, Pointwise, Pool, Separable, Softmax, Stage, Stem,
 };
-use mobilenet_kernels::quantised::layout::{AFFINE, SOFTMAX, Section};
+use mobilenet_kernels::quantised::layout::{AFFINE, MEAN, SOFTMAX, Section};
 
 use super::build::{Builder, fit, from_map, window};
 use super::place::{Draft, Link};
@@ -22,7 +22,7 @@ pub struct Bytes {
     pub integers: Integers,
     /// Whether it ends in a softmax.
     pub softmax: bool,
-    /// Whether its pool has a scale of its own (MEAN), which no kernel computes.
+    /// Whether its pool has a scale of its own (MEAN).
     pub mean: bool,
 }
 
@@ -97,7 +97,9 @@ impl ByteKernel {
             ByteKernel::Depthwise(layer) => vec![layer.layer().weights],
             ByteKernel::Pointwise(layer) => vec![layer.layer().weights],
             ByteKernel::Separable(layer) => vec![layer.layer().depthwise, layer.layer().pointwise],
-            ByteKernel::Pool(_, numbers) => vec![numbers.layer().weights],
+            ByteKernel::Pool(layer, numbers) => {
+                layer.layer().scale.into_iter().chain([numbers.layer().weights]).collect()
+            }
             ByteKernel::FullyConnected(layer, numbers) => {
                 vec![layer.layer().weights, numbers.layer().weights]
             }
@@ -125,6 +127,11 @@ pub enum ByteContent {
         layer: String,
         /// Channels.
         channels: usize,
+    },
+    /// The scale of the mean over so many pixels.
+    Mean {
+        /// Pixels.
+        pixels: usize,
     },
     /// The numbers that the inputs of a layer stand for.
     Inputs(String),
@@ -203,11 +210,10 @@ impl Builder<'_> {
                 };
                 ByteKernel::Separable(fit(name, block.check())?)
             }
-            Op::GlobalAveragePool if bytes.mean => {
-                return Err(no_kernel(name, "a mean with a scale of its own"));
-            }
             Op::GlobalAveragePool => {
                 let input = from_map(name, input)?;
+                let pixels = input.height * input.width;
+                let scale = bytes.mean.then(|| self.bytes(MEAN, ByteContent::Mean { pixels }));
                 let [bytes_at, numbers_at] = self.ends.features;
                 let signed = bytes.integers == Integers::I8;
                 let numbers = Dequantise {
@@ -216,7 +222,7 @@ impl Builder<'_> {
                     output: numbers_at / size_of::<f32>(),
                     weights: self.bytes(AFFINE, ByteContent::Inputs(classifier.to_string())),
                 };
-                let pool = Pool { input, output: bytes_at, signed };
+                let pool = Pool { input, output: bytes_at, signed, scale };
                 ByteKernel::Pool(fit(name, pool.check())?, fit(name, numbers.check())?)
             }
             Op::FullyConnected(params) => {

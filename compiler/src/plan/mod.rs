@@ -251,6 +251,7 @@ impl Plan {
                     format!("panels {runs}x{run}x{outputs}")
                 }
                 Content::Bytes(ByteContent::Depthwise { channels, .. }) => format!("depthwise {channels}"),
+                Content::Bytes(ByteContent::Mean { pixels }) => format!("mean {pixels}"),
                 Content::Bytes(ByteContent::Inputs(_) | ByteContent::Outputs(_)) => "affine".into(),
                 Content::Bytes(ByteContent::Softmax) => "softmax".into(),
             };

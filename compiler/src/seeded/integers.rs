@@ -16,11 +16,13 @@ use crate::weights::{Affine, Integers, Pooling, QuantisedLayer, Tensor};
 const REACH: [f64; 2] = [4.0, 8.0];
 /// How far the byte that stands for 0 is above the least, after a clamp.
 const ZERO: [f64; 2] = [0.0, 9.0];
+/// The steps of a mean as a share of those of what it is made of.
+const FINER: [f64; 2] = [0.5, 1.0];
 /// The largest score, either way.
 const SCORES: f32 = 8.0;
 
 /// Integer parameters for every layer of a graph whose passes have run: unsigned ones are scaled by tensor and have a zero
-/// point, signed ones are scaled by channel, and their classifier computes with doubles.
+/// point; signed ones are scaled by channel, their mean has a scale of its own, and their classifier computes with doubles.
 ///
 /// # Errors
 ///
@@ -31,7 +33,9 @@ pub fn quantised(graph: &Graph, seed: u64, integers: Integers) -> Result<Quantis
     // Pictures reach from -1 to 1.
     let input = Affine { scale: 1.0 / 128.0, zero: least + 128 };
     let random = Random(seed);
-    let mut quantising = Quantising { random, tensors, integers, last: input, layers: HashMap::new() };
+    let pooling = Pooling::Average;
+    let mut quantising =
+        Quantising { random, tensors, integers, last: input, layers: HashMap::new(), pooling };
     for id in graph.ids() {
         match &graph.node(id).op {
             Op::Conv(conv) | Op::Depthwise(conv) | Op::Pointwise(conv) => {
@@ -42,14 +46,15 @@ pub fn quantised(graph: &Graph, seed: u64, integers: Integers) -> Result<Quantis
                 quantising.layer(&pointwise.params, Some(pointwise.activation))?;
             }
             Op::FullyConnected(params) => quantising.layer(params, None)?,
+            Op::GlobalAveragePool if integers == Integers::I8 => quantising.mean(),
             Op::BatchNorm(_) => return Err(Complaint::new("batch normalisations are folded first").into()),
             _ => {}
         }
     }
-    let Quantising { last: scores, layers, .. } = quantising;
+    let Quantising { last: scores, layers, pooling, .. } = quantising;
     let output = Affine { scale: 1.0 / 256.0, zero: least };
     let softmax = fixed::Softmax::new(scores.scale, 1.0);
-    Ok(Quantised { integers, input, scores, output, layers, pooling: Pooling::Average, softmax })
+    Ok(Quantised { integers, input, scores, output, layers, pooling, softmax })
 }
 
 /// A graph whose layers have been quantised up to some point.
@@ -60,6 +65,7 @@ struct Quantising {
     /// What the last map stands for.
     last: Affine,
     layers: HashMap<String, QuantisedLayer>,
+    pooling: Pooling,
 }
 
 impl Quantising {
@@ -98,9 +104,16 @@ impl Quantising {
         self.last = output;
         Ok(())
     }
-}
 
-impl Quantising {
+    /// A mean in steps that are smaller, as means are.
+    fn mean(&mut self) {
+        let from = self.last;
+        let scale = from.scale * self.random.between(FINER) as f32;
+        let to = Affine { scale, zero: from.zero + self.random.between(ZERO) as i32 };
+        self.pooling = Pooling::Mean { from, to };
+        self.last = to;
+    }
+
     /// What the bytes that come out of a layer stand for.
     fn output(&mut self, activation: Option<Activation>) -> Affine {
         let [least, _] = self.integers.range();

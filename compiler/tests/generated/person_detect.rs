@@ -183,6 +183,7 @@ const _: () = {
             input: Map::plane([3, 3, 256], 0),
             output: 10240,
             signed: true,
+            scale: None,
         });
 
         /// The first layers, which run together row by row.

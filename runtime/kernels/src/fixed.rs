@@ -42,25 +42,6 @@ impl Multiplier {
         let product = high_multiply(sum.wrapping_shl(left as u32), self.factor);
         shift_right(product, left - self.exponent)
     }
-
-    /// The product with a sum, to which [what stands for both roundings](crate::quantised::layout::shift) is added before it is
-    /// rounded down: what doubles can do too.
-    pub const fn apply_down(self, sum: i32) -> i32 {
-        let product = sum as i64 * self.factor as i64 + (1 << (30 - self.exponent));
-        if self.exponent < 0 {
-            // The lower half does not matter, and a processor of 32 bits need not shift it.
-            ((product + (1 << 30)) >> 32) as i32 >> (-1 - self.exponent)
-        } else {
-            let floor = product >> (31 - self.exponent);
-            if floor > i32::MAX as i64 {
-                i32::MAX
-            } else if floor < i32::MIN as i64 {
-                i32::MIN
-            } else {
-                floor as i32
-            }
-        }
-    }
 }
 
 /// What sums are multiplied with, and how the product is rounded.

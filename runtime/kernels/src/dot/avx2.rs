@@ -45,7 +45,7 @@ macro_rules! both {
 macro_rules! common {
     (tile $tile:literal, features $features:literal) => {
         type Sums = Pair;
-        type Floats = Pair<__m256>;
+        type Factors = [Pair<__m256>; 2];
         type Doubles = Pair<Pair<__m256d>>;
         type Bytes = __m256i;
         type Set = simd::Avx2;
@@ -90,11 +90,11 @@ macro_rules! common {
             }
         }
         #[inline(always)]
-        unsafe fn floats(from: *const f32) -> Pair<__m256> {
-            unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
+        unsafe fn factors(words: *const f32, _: Option<f32>) -> [Pair<__m256>; 2] {
+            unsafe { both!(|I| both!(|J| _mm256_loadu_ps(words.add(I * BLOCK + 8 * J)))) }
         }
         #[inline(always)]
-        unsafe fn scale(sums: Pair, scale: Pair<__m256>, shift: Pair<__m256>) -> Pair {
+        unsafe fn scale(sums: Pair, [scale, shift]: [Pair<__m256>; 2]) -> Pair {
             unsafe {
                 both!(|I| _mm256_cvttps_epi32(_mm256_fmadd_ps(
                     _mm256_cvtepi32_ps(sums[I]),

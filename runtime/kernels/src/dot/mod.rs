@@ -70,9 +70,9 @@ pub(crate) trait Dot: Copy {
     type Left: Copy;
     /// 16 quads of signed bytes.
     type Right: Copy;
-    /// 16 factors or summands.
-    type Floats: Copy;
-    /// The same in double precision.
+    /// What 16 sums are scaled with.
+    type Factors: Copy;
+    /// 16 factors or summands in double precision.
     type Doubles: Copy;
     /// Four pixels of a block, one after the other.
     type Bytes: Copy;
@@ -86,9 +86,11 @@ pub(crate) trait Dot: Copy {
     const COLUMN: usize;
     /// Rows of depthwise output computed together, 1 or 2.
     const ROWS: usize;
-    /// Whether sums are vectors. Where they are not, depthwise convolutions go tap by tap, and what is scaled in double precision
-    /// elsewhere is scaled by the integers that it stands for.
+    /// Whether sums are vectors. Where they are not, depthwise convolutions go tap by tap.
     const VECTORS: bool = true;
+    /// Whether [`Kind::Pair`](crate::quantised::layout::Kind::Pair) is computed as its name says, because single multiply-adds can
+    /// be rounded down. All others are too then, which [their proof](crate::quantised::pack::Epilogue::float) allows.
+    const PAIRS: bool = false;
 
     /// Calls `f` as a function of its own with the instruction set switched on. `f` must be `#[inline(always)]`.
     unsafe fn call(f: impl FnOnce());
@@ -146,13 +148,13 @@ pub(crate) trait Dot: Copy {
     /// The totals of 16 pixels, whose sums are four each.
     unsafe fn totals(sums: [Self::Sums; 4]) -> Self::Sums;
 
-    /// Reads 16 floats.
-    unsafe fn floats(from: *const f32) -> Self::Floats;
-    /// `sum * scale + shift` as an `f32`, rounded once; then without its fraction.
+    /// Reads 16 words a, and 16 words b, of an epilogue: that of a pair, whose output's zero point is given, or of single ones.
+    unsafe fn factors(words: *const f32, zero: Option<f32>) -> Self::Factors;
+    /// `sum * a + b` as an `f32`, rounded once, or that of a pair; then without its fraction.
     ///
     /// Where there is no fused multiply-add, `f64`s do the same: [`packing`](crate::quantised::pack) sees to it that below 512
     /// their sum is exact.
-    unsafe fn scale(sums: Self::Sums, scale: Self::Floats, shift: Self::Floats) -> Self::Sums;
+    unsafe fn scale(sums: Self::Sums, factors: Self::Factors) -> Self::Sums;
     /// Reads 16 doubles.
     unsafe fn doubles(from: *const f64) -> Self::Doubles;
     /// `sum * scale + shift`, at most 256, then without its fraction. It does not matter whether products are rounded.
@@ -165,19 +167,18 @@ pub(crate) trait Dot: Copy {
     #[inline(always)]
     unsafe fn finish(
         to: *mut u8,
-        sums: [Self::Sums; 4],
-        [scale, shift]: [Self::Floats; 2],
+        [a, b, c, d]: [Self::Sums; 4],
+        factors: Self::Factors,
         pixels: usize,
         bounds: [Self::Bytes; 2],
     ) {
-        let [a, b, c, d] = sums;
         // SAFETY: passed on.
         unsafe {
             let scaled = [
-                Self::scale(a, scale, shift),
-                Self::scale(b, scale, shift),
-                Self::scale(c, scale, shift),
-                Self::scale(d, scale, shift),
+                Self::scale(a, factors),
+                Self::scale(b, factors),
+                Self::scale(c, factors),
+                Self::scale(d, factors),
             ];
             Self::store_bytes(to, scaled, pixels, bounds);
         }

@@ -11,6 +11,15 @@ pub(crate) const RUN: usize = BLOCK / QUAD;
 /// A quad: bytes 0 and 2, and bytes 1 and 3, as 16-bit integers.
 pub(crate) type Quad = [u32; 2];
 
+/// What a block of sums is scaled with.
+#[derive(Clone, Copy)]
+pub(crate) struct Factors {
+    /// Words a and b of an epilogue.
+    pub(crate) words: *const [[f32; BLOCK]; 2],
+    /// The output's zero point, where these are a pair.
+    pub(crate) zero: Option<f32>,
+}
+
 /// A quad of unsigned bytes.
 #[inline(always)]
 pub(crate) fn unsigned(quad: u32) -> Quad {
@@ -100,25 +109,26 @@ mod plain {
         }
     }
 
-    /// The bytes between `low` and `high` that are nearest to `sum * scale + shift`, which is rounded once, without its fraction.
+    /// Whether multiply-adds can be rounded down.
+    pub(crate) const DOWN: bool = false;
+
+    /// Scales the sums of pixels, and writes the nearest bytes between `low` and `high`.
     ///
     /// # Safety
     ///
-    /// There must be a scale and a shift for each sum.
+    /// The factors must be there, and the pixels, a block each.
     #[inline(always)]
-    pub(crate) unsafe fn finish(
-        sums: &[i32; BLOCK],
-        scale: *const f32,
-        shift: *const f32,
-        [low, high]: [u8; 2],
-    ) -> [u8; BLOCK] {
-        core::array::from_fn(|i| {
-            // SAFETY: passed on.
-            let [scale, shift] = unsafe { [scale.add(i).read(), shift.add(i).read()] };
-            // Exact, where it matters, until it is rounded.
-            let scaled = f64::from(sums[i] as f32) * f64::from(scale) + f64::from(shift);
-            (scaled as f32 as i32).max(i32::from(low)).min(i32::from(high)) as u8
-        })
+    pub(crate) unsafe fn finish(to: *mut u8, sums: &[[i32; BLOCK]], factors: &Factors, [low, high]: [u8; 2]) {
+        // SAFETY: passed on; so below.
+        let [scale, shift] = unsafe { factors.words.read() };
+        for (pixel, sums) in sums.iter().enumerate() {
+            let bytes: [u8; BLOCK] = core::array::from_fn(|i| {
+                // Exact, where it matters, until it is rounded.
+                let scaled = f64::from(sums[i] as f32) * f64::from(scale[i]) + f64::from(shift[i]);
+                (scaled as f32 as i32).max(i32::from(low)).min(i32::from(high)) as u8
+            });
+            unsafe { to.add(pixel * BLOCK).cast::<[u8; BLOCK]>().write(bytes) }
+        }
     }
 }
 
@@ -131,6 +141,7 @@ mod dsp {
     use core::arch::asm;
 
     use super::*;
+    use crate::quantised::layout::POWER;
 
     #[inline(always)]
     pub(crate) fn signed(quad: u32) -> Quad {
@@ -246,60 +257,102 @@ mod dsp {
         }
     }
 
-    #[inline(always)]
-    pub(crate) unsafe fn finish(
-        sums: &[i32; BLOCK],
-        mut scale: *const f32,
-        mut shift: *const f32,
-        bounds: [u8; 2],
-    ) -> [u8; BLOCK] {
-        let [low, high] = bounds.map(|byte| u32::from_ne_bytes([byte; 4]));
-        let mut bytes = [0; BLOCK];
-        for (bytes, sums) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(sums.as_chunks::<4>().0) {
-            let word: u32;
-            // SAFETY: as above; four sums, scales and shifts are read. Floating-point registers have their names here, because the
-            // compiler does not give those of processors that have single precision only.
-            unsafe {
-                asm!(
-                    "vldmia {sums}, {{s0-s3}}",
-                    "vldmia {scale}!, {{s4-s7}}",
-                    "vldmia {shift}!, {{s8-s11}}",
-                    "vcvt.f32.s32 s0, s0",
-                    "vcvt.f32.s32 s1, s1",
-                    "vcvt.f32.s32 s2, s2",
-                    "vcvt.f32.s32 s3, s3",
-                    "vfma.f32 s8, s0, s4",
-                    "vfma.f32 s9, s1, s5",
-                    "vfma.f32 s10, s2, s6",
-                    "vfma.f32 s11, s3, s7",
-                    "vcvt.s32.f32 s8, s8",
-                    "vcvt.s32.f32 s9, s9",
-                    "vcvt.s32.f32 s10, s10",
-                    "vcvt.s32.f32 s11, s11",
-                    "vmov {a}, {b}, s8, s9",
-                    "vmov {c}, {d}, s10, s11",
-                    "usat {a}, #8, {a}",
-                    "usat {b}, #8, {b}",
-                    "usat {c}, #8, {c}",
-                    "usat {d}, #8, {d}",
-                    "orr {a}, {a}, {b}, lsl #8",
-                    "orr {c}, {c}, {d}, lsl #8",
-                    "orr {a}, {a}, {c}, lsl #16",
-                    // What is above low, and low; less what is above high. Byte by byte.
-                    "uqsub8 {a}, {a}, {low}",
-                    "uqadd8 {a}, {a}, {low}",
-                    "uqsub8 {b}, {a}, {high}",
-                    "usub8 {a}, {a}, {b}",
-                    sums = in(reg) sums, scale = inout(reg) scale, shift = inout(reg) shift,
-                    low = in(reg) low, high = in(reg) high,
-                    a = out(reg) word, b = out(reg) _, c = out(reg) _, d = out(reg) _,
-                    out("s0") _, out("s1") _, out("s2") _, out("s3") _,
-                    out("s4") _, out("s5") _, out("s6") _, out("s7") _,
-                    out("s8") _, out("s9") _, out("s10") _, out("s11") _,
-                    options(pure, readonly, nostack),
-                );
+    pub(crate) const DOWN: bool = true;
+
+    #[inline(never)]
+    pub(crate) unsafe fn finish(to: *mut u8, sums: &[[i32; BLOCK]], factors: &Factors, bounds: [u8; 2]) {
+        static NOTHING: [f32; BLOCK] = [0.0; BLOCK];
+        // SAFETY: passed on.
+        let [scale, second] = unsafe { &*factors.words };
+        let mut shifts = [0.0; BLOCK];
+        let (rest, shift) = match factors.zero {
+            None => (&NOTHING, second),
+            Some(zero) => {
+                for (shift, scale) in shifts.iter_mut().zip(scale) {
+                    *shift = zero + 0.5 + f32::from_bits(scale.to_bits() & POWER);
+                }
+                (second, &shifts)
             }
-            *bytes = word.to_le_bytes();
+        };
+        let [low, high] = bounds.map(|byte| u32::from_ne_bytes([byte; 4]));
+        for (pixel, sums) in sums.iter().enumerate() {
+            for first in (0..BLOCK).step_by(4) {
+                // SAFETY: passed on; there are four of each from the first on.
+                unsafe {
+                    let factors = [scale, rest, shift].map(|factors| factors.as_ptr().add(first));
+                    let bytes = finish_four(sums.as_ptr().add(first), factors, low, high);
+                    to.add(pixel * BLOCK + first).cast::<u32>().write_unaligned(bytes);
+                }
+            }
+        }
+    }
+
+    /// Four outputs of a pixel; `low` and `high` are four times the same.
+    ///
+    /// # Safety
+    ///
+    /// They must be there.
+    #[inline(always)]
+    unsafe fn finish_four(
+        sums: *const i32,
+        [scale, rest, shift]: [*const f32; 3],
+        low: u32,
+        high: u32,
+    ) -> u32 {
+        let bytes;
+        // SAFETY: as above; four numbers are read from each of four places. Floating-point registers have their names here, because
+        // the compiler does not give those of processors that have single precision only.
+        unsafe {
+            asm!(
+                "vldmia {sums}, {{s0-s3}}",
+                "vldmia {rest}, {{s4-s7}}",
+                "vldmia {shift}, {{s8-s11}}",
+                "vldmia {scale}, {{s12-s15}}",
+                "vcvt.f32.s32 s0, s0",
+                "vcvt.f32.s32 s1, s1",
+                "vcvt.f32.s32 s2, s2",
+                "vcvt.f32.s32 s3, s3",
+                "vfma.f32 s8, s0, s4",
+                "vfma.f32 s9, s1, s5",
+                "vfma.f32 s10, s2, s6",
+                "vfma.f32 s11, s3, s7",
+                // The second multiply-add is rounded down.
+                "vmrs {a}, fpscr",
+                "orr {b}, {a}, #{down}",
+                "vmsr fpscr, {b}",
+                "vfma.f32 s8, s0, s12",
+                "vfma.f32 s9, s1, s13",
+                "vfma.f32 s10, s2, s14",
+                "vfma.f32 s11, s3, s15",
+                "vmsr fpscr, {a}",
+                "vcvt.s32.f32 s8, s8",
+                "vcvt.s32.f32 s9, s9",
+                "vcvt.s32.f32 s10, s10",
+                "vcvt.s32.f32 s11, s11",
+                "vmov {a}, {b}, s8, s9",
+                "vmov {c}, {d}, s10, s11",
+                "usat {a}, #8, {a}",
+                "usat {b}, #8, {b}",
+                "usat {c}, #8, {c}",
+                "usat {d}, #8, {d}",
+                "orr {a}, {a}, {b}, lsl #8",
+                "orr {c}, {c}, {d}, lsl #8",
+                "orr {a}, {a}, {c}, lsl #16",
+                // What is above low, and low; less what is above high. Byte by byte.
+                "uqsub8 {a}, {a}, {low}",
+                "uqadd8 {a}, {a}, {low}",
+                "uqsub8 {b}, {a}, {high}",
+                "usub8 {a}, {a}, {b}",
+                down = const 0b10 << 22,
+                sums = in(reg) sums, scale = in(reg) scale, rest = in(reg) rest, shift = in(reg) shift,
+                low = in(reg) low, high = in(reg) high,
+                a = out(reg) bytes, b = out(reg) _, c = out(reg) _, d = out(reg) _,
+                out("s0") _, out("s1") _, out("s2") _, out("s3") _,
+                out("s4") _, out("s5") _, out("s6") _, out("s7") _,
+                out("s8") _, out("s9") _, out("s10") _, out("s11") _,
+                out("s12") _, out("s13") _, out("s14") _, out("s15") _,
+                options(pure, readonly, nostack),
+            );
         }
         bytes
     }

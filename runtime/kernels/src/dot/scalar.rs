@@ -3,7 +3,7 @@
 
 use core::array::from_fn;
 
-use super::pairs::{Quad, RUN, add_products, add_run, finish, read, signed, unsigned};
+use super::pairs::{self, Factors, Quad, RUN, add_products, add_run, finish, read, signed, unsigned};
 use super::{Dot, Inside};
 use crate::layout::{BLOCK, PANEL};
 use crate::quantised::layout::QUAD;
@@ -17,7 +17,7 @@ impl Dot for Scalar {
     type Sums = [i32; BLOCK];
     type Left = [Quad; BLOCK];
     type Right = [Quad; BLOCK];
-    type Floats = *const f32;
+    type Factors = Factors;
     type Doubles = *const f64;
     type Bytes = u8;
     type Set = simd::Scalar;
@@ -26,6 +26,7 @@ impl Dot for Scalar {
     const COLUMN: usize = 2;
     const ROWS: usize = 1;
     const VECTORS: bool = false;
+    const PAIRS: bool = pairs::DOWN;
 
     #[inline(never)]
     unsafe fn call(f: impl FnOnce()) {
@@ -120,13 +121,15 @@ impl Dot for Scalar {
         from_fn(|i| sums[i / 4][i % 4 * 4..][..4].iter().fold(0, |total: i32, &sum| total.wrapping_add(sum)))
     }
     #[inline(always)]
-    unsafe fn floats(from: *const f32) -> Self::Floats {
-        from
+    unsafe fn factors(words: *const f32, zero: Option<f32>) -> Factors {
+        Factors { words: words.cast(), zero }
     }
     #[inline(always)]
-    unsafe fn scale(sums: Self::Sums, scale: Self::Floats, shift: Self::Floats) -> Self::Sums {
-        // SAFETY: as in load.
-        unsafe { finish(&sums, scale, shift, [0, 255]) }.map(i32::from)
+    unsafe fn scale(sums: Self::Sums, factors: Factors) -> Self::Sums {
+        let mut bytes = [0; BLOCK];
+        // SAFETY: as in load; there is room for a pixel.
+        unsafe { finish(bytes.as_mut_ptr(), &[sums], &factors, [0, 255]) }
+        bytes.map(i32::from)
     }
     #[inline(always)]
     unsafe fn doubles(from: *const f64) -> Self::Doubles {
@@ -154,20 +157,10 @@ impl Dot for Scalar {
         }
     }
     #[inline(always)]
-    unsafe fn finish(
-        to: *mut u8,
-        sums: [Self::Sums; 4],
-        [scale, shift]: [Self::Floats; 2],
-        pixels: usize,
-        bounds: [u8; 2],
-    ) {
-        for (i, sums) in sums.iter().enumerate().take(pixels) {
-            // SAFETY: as in load and in store.
-            unsafe {
-                let bytes = finish(sums, scale, shift, bounds);
-                to.add(i * BLOCK).cast::<[u8; BLOCK]>().write_unaligned(bytes);
-            }
-        }
+    unsafe fn finish(to: *mut u8, sums: [Self::Sums; 4], factors: Factors, pixels: usize, bounds: [u8; 2]) {
+        let (sums, _) = sums.split_at(if pixels < sums.len() { pixels } else { sums.len() });
+        // SAFETY: as in load and in store.
+        unsafe { finish(to, sums, &factors, bounds) }
     }
 }
 

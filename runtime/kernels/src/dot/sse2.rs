@@ -27,7 +27,7 @@ impl Dot for Sse2 {
     type Sums = Four;
     type Left = Halves;
     type Right = Halves;
-    type Floats = [[__m128d; 2]; 4];
+    type Factors = [[[__m128d; 2]; 4]; 2];
     type Doubles = [[__m128d; 2]; 4];
     type Bytes = __m128i;
     type Set = simd::Sse2;
@@ -108,11 +108,11 @@ impl Dot for Sse2 {
         })
     }
     #[inline(always)]
-    unsafe fn floats(from: *const f32) -> Self::Floats {
-        from_fn(|i| unsafe { wide(_mm_loadu_ps(from.add(4 * i))) })
+    unsafe fn factors(words: *const f32, _: Option<f32>) -> Self::Factors {
+        from_fn(|i| from_fn(|j| unsafe { wide(_mm_loadu_ps(words.add(i * BLOCK + 4 * j))) }))
     }
     #[inline(always)]
-    unsafe fn scale(sums: Four, scale: Self::Floats, shift: Self::Floats) -> Four {
+    unsafe fn scale(sums: Four, [scale, shift]: Self::Factors) -> Four {
         from_fn(|i| unsafe {
             let [left, right] = wide(_mm_cvtepi32_ps(sums[i]));
             let left = _mm_add_pd(_mm_mul_pd(left, scale[i][0]), shift[i][0]);

@@ -4,6 +4,7 @@ use core::arch::x86_64::*;
 
 use super::{Dot, Inside};
 use crate::layout::BLOCK;
+use crate::quantised::layout::POWER;
 use crate::simd;
 
 /// AVX-512 with VNNI and VBMI.
@@ -30,7 +31,8 @@ impl Dot for Vnni {
     type Sums = __m512i;
     type Left = __m512i;
     type Right = __m512i;
-    type Floats = __m512;
+    /// Scale, what that lacks, shift.
+    type Factors = [__m512; 3];
     type Doubles = [__m512d; 2];
     type Bytes = __m512i;
     type Set = simd::Avx512;
@@ -39,6 +41,7 @@ impl Dot for Vnni {
     const TILE: usize = 14;
     const COLUMN: usize = 14;
     const ROWS: usize = 2;
+    const PAIRS: bool = true;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma")]
     #[inline(never)]
@@ -99,12 +102,22 @@ impl Dot for Vnni {
         }
     }
     #[inline(always)]
-    unsafe fn floats(from: *const f32) -> __m512 {
-        unsafe { _mm512_loadu_ps(from) }
+    unsafe fn factors(words: *const f32, zero: Option<f32>) -> [__m512; 3] {
+        unsafe {
+            let (a, b) = (_mm512_loadu_ps(words), _mm512_loadu_ps(words.add(BLOCK)));
+            let Some(zero) = zero else { return [a, _mm512_setzero_ps(), b] };
+            let power = _mm512_and_ps(a, _mm512_set1_ps(f32::from_bits(POWER)));
+            [a, b, _mm512_add_ps(_mm512_set1_ps(zero + 0.5), power)]
+        }
     }
     #[inline(always)]
-    unsafe fn scale(sums: __m512i, scale: __m512, shift: __m512) -> __m512i {
-        unsafe { _mm512_cvttps_epi32(_mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), scale, shift)) }
+    unsafe fn scale(sums: __m512i, [scale, rest, shift]: [__m512; 3]) -> __m512i {
+        const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+        unsafe {
+            let sums = _mm512_cvtepi32_ps(sums);
+            let shift = _mm512_fmadd_ps(sums, rest, shift);
+            _mm512_cvttps_epi32(_mm512_fmadd_round_ps::<DOWN>(sums, scale, shift))
+        }
     }
     #[inline(always)]
     unsafe fn doubles(from: *const f64) -> [__m512d; 2] {

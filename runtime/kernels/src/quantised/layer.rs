@@ -3,7 +3,7 @@
 //! Offsets of maps, lines, strips and vectors count *bytes* of the arena; offsets of weights count 4-byte words, as
 //! everywhere. [`Checked`] ends count `f32`s of both.
 
-use super::layout::{AFFINE, SOFTMAX, Section, padded};
+use super::layout::{AFFINE, MEAN, SOFTMAX, Section, padded};
 use crate::layer::{
     Checked, Misfit, apart, attempt, checked, depthwise_fits, end, map_end, max, ring_holds, strip_rows,
     window_fits,
@@ -83,7 +83,7 @@ pub struct Separable {
     pub pointwise: usize,
 }
 
-/// The mean over all pixels, by channel, rounded to the nearest, ties away from zero.
+/// The mean over all pixels, by channel: rounded to the nearest, ties away from zero; or brought to a scale of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pool {
     /// The input.
@@ -92,6 +92,8 @@ pub struct Pool {
     pub output: usize,
     /// Whether the network's bytes are signed: which way is away from zero.
     pub signed: bool,
+    /// Offset of [`MEAN`] words, where the output has a scale of its own.
+    pub scale: Option<usize>,
 }
 
 /// A fully connected layer: the product of a vector and a matrix. Weights: [`Section::panels`] with one run.
@@ -304,7 +306,11 @@ impl Pool {
             return Err(Misfit::Ring);
         }
         let output = attempt!(end(self.output, self.input.padded()));
-        Ok(within(self, 0, max(input, output), false))
+        let weights_end = match self.scale {
+            Some(offset) => attempt!(end(offset, MEAN)),
+            None => 0,
+        };
+        Ok(within(self, weights_end, max(input, output), false))
     }
 }
 

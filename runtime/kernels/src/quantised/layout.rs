@@ -80,25 +80,26 @@ pub enum Kind {
     /// `floor(sum * a + b)` of `f32`s a and b, rounded once before the floor. Both are 0 or [not too small](super::pack), and a is
     /// below 1.
     Float = 0,
-    /// The same in `f64`: a and b are the factor and the exponent of a [`Multiplier`](crate::fixed::Multiplier), the scale is
-    /// `a * 2^(b - 31)`, the shift [`shift`] of the exponent, which is not too small either.
+    /// The same in `f64`, with the scale `a + b` and the [`shift`] that follows from it: what rounds twice in fixed point is one
+    /// line. a is the scale as an `f32`, b what it lacks.
     Double = 1,
     /// As the reference does it, with that factor and exponent.
     Fixed = 2,
     /// As the reference does dense layers: a and b are the halves of an `f64`, the lower first.
     Dense = 3,
+    /// [`Kind::Double`], for which `sum * a + (sum * b + shift)` in `f32`s does as well, if the outer multiply-add is rounded down.
+    Pair = 4,
 }
 
-/// What [`Kind::Double`] adds before the floor, the output's zero point aside: half a byte, and half of the bit that the
-/// reference's first rounding leaves.
-pub const fn shift(exponent: i32) -> f64 {
-    if exponent < 0 {
-        // 2^(exponent - 1), with exponent at least -31.
-        0.5 + 1.0 / (1u64 << (1 - exponent)) as f64
-    } else {
-        0.5
-    }
+/// What [`Kind::Double`] adds before the floor: the output's zero point, half a byte, and half of the bit that the reference's
+/// first rounding leaves, which is the greatest power of two in the scale.
+#[inline(always)]
+pub fn shift(scale: f32, zero: i32) -> f64 {
+    f64::from(zero) + 0.5 + f64::from(f32::from_bits(scale.to_bits() & POWER))
 }
+
+/// The exponent of an `f32`.
+pub(crate) const POWER: u32 = 0x7f80_0000;
 
 /// Lengths and offsets of a layer's section: `[head][kinds][outliers][bias, a, b by block][kernel]`, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -137,6 +138,10 @@ impl Section {
 
 /// Words of a softmax's table: the exponentials of all differences between two bytes.
 pub const SOFTMAX: usize = 256;
+
+/// Words that bring a sum of pixels to the scale of its mean: the factor and the exponent of a
+/// [`Multiplier`](crate::fixed::Multiplier), and the unsigned bytes that stand for 0 in the input and in the output.
+pub const MEAN: usize = ALIGN;
 
 /// Words that tell what bytes stand for: scale (an `f32`) and the unsigned byte that stands for 0.
 pub const AFFINE: usize = ALIGN;

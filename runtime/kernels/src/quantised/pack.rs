@@ -1,7 +1,7 @@
 //! Bringing the weights of networks of bytes into the layouts of [`layout`](super::layout).
 
 use super::layout::{
-    AFFINE, HEAD, Kind, OUTLIERS, Outlier, QUAD, SOFTMAX, Section, Word, panel_width, quads,
+    AFFINE, HEAD, Kind, MEAN, OUTLIERS, Outlier, QUAD, SOFTMAX, Section, Word, panel_width, quads,
 };
 use crate::fixed::{self, Factor};
 use crate::layout::{BLOCK, PANEL};
@@ -15,6 +15,21 @@ pub struct Epilogue {
     pub float: Option<(f32, f32)>,
     /// Whether [`Kind::Double`] has been shown to give the same bytes.
     pub double: bool,
+    /// Whether [`Kind::Pair`] has, too.
+    pub pair: bool,
+}
+
+/// The scale of [`Kind::Double`] in two parts: as an `f32`, and what that lacks. None where [`shift`](super::layout::shift) does
+/// not follow from it.
+pub fn halves(multiplier: fixed::Multiplier) -> Option<[f32; 2]> {
+    let fixed::Multiplier { factor, exponent } = multiplier;
+    let power = |exponent: i32| f64::from_bits(((1023 + exponent) as u64) << 52);
+    if factor < 1 << 30 || !(-64..0).contains(&exponent) {
+        return None;
+    }
+    let scale = f64::from(factor) * power(exponent - 31);
+    let first = scale as f32;
+    (f64::from(first) < power(exponent)).then_some([first, (scale - f64::from(first)) as f32])
 }
 
 impl Epilogue {
@@ -29,12 +44,11 @@ impl Epilogue {
         self.float.filter(|&(scale, shift)| sound(scale, 0.999) && sound(shift, 65536.0))
     }
 
-    /// The multiplier of [`Kind::Double`], if all kernels compute it alike: below 512 products, with 31 - exponent fractional
-    /// bits, are exact.
-    fn double(&self) -> Option<fixed::Multiplier> {
+    /// The halves of [`Kind::Double`], where it has been shown to do.
+    fn double(&self) -> Option<[f32; 2]> {
         match self.factor {
-            Factor::Fixed(multiplier) => Some(multiplier).filter(|m| self.double && m.exponent >= -13),
-            Factor::Double(_) => None,
+            Factor::Fixed(multiplier) if self.double => halves(multiplier),
+            _ => None,
         }
     }
 }
@@ -109,7 +123,7 @@ fn kind(epilogues: &[Epilogue]) -> Kind {
     if epilogues.iter().all(|epilogue| epilogue.float().is_some()) {
         Kind::Float
     } else if epilogues.iter().all(|epilogue| epilogue.double().is_some()) {
-        Kind::Double
+        if epilogues.iter().all(|epilogue| epilogue.pair) { Kind::Pair } else { Kind::Double }
     } else if epilogues.iter().all(|epilogue| matches!(epilogue.factor, Factor::Fixed(_))) {
         Kind::Fixed
     } else {
@@ -119,11 +133,10 @@ fn kind(epilogues: &[Epilogue]) -> Kind {
 
 /// The words a and b of an output.
 fn scale(kind: Kind, epilogue: &Epilogue) -> [i32; 2] {
+    let bits = |[a, b]: [f32; 2]| [a.to_bits() as i32, b.to_bits() as i32];
     match (kind, epilogue.factor) {
-        (Kind::Float, _) => {
-            let (scale, shift) = epilogue.float.unwrap_or_default();
-            [scale.to_bits() as i32, shift.to_bits() as i32]
-        }
+        (Kind::Float, _) => bits(epilogue.float.unwrap_or_default().into()),
+        (Kind::Double | Kind::Pair, _) => bits(epilogue.double().unwrap_or_default()),
         (_, Factor::Fixed(multiplier)) => [multiplier.factor, multiplier.exponent],
         (_, Factor::Double(factor)) => [factor.to_bits() as i32, (factor.to_bits() >> 32) as i32],
     }
@@ -209,6 +222,17 @@ pub fn depthwise(numbers: &Numbers<'_>, channels: usize, out: &mut [i32]) {
 /// Where `out` is shorter.
 pub fn softmax(softmax: &fixed::Softmax, out: &mut [i32]) {
     out[..SOFTMAX].copy_from_slice(softmax.exponentials());
+}
+
+/// Packs how a mean is scaled, [`MEAN`] words: what the sum is multiplied with, and the unsigned bytes that stand for 0 in input
+/// and output.
+///
+/// # Panics
+///
+/// Where `out` is shorter.
+pub fn mean(factor: fixed::Multiplier, zeros: [i32; 2], out: &mut [i32]) {
+    out[..MEAN].fill(0);
+    out[..4].copy_from_slice(&[factor.factor, factor.exponent, zeros[0], zeros[1]]);
 }
 
 /// Packs what bytes stand for, [`AFFINE`] words: the distance between two neighbouring ones, and the unsigned byte that

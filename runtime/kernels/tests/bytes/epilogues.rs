@@ -24,16 +24,22 @@ fn epilogues_are_exact_at_every_step() {
                 let step = (f64::from(byte - zero) - 0.5) / real;
                 bias.extend((-3..=3).map(|i| (step as i32).saturating_add(i)));
             }
-            let layer = Layer {
+            let mut layer = Layer {
                 weights: Weights::Signed,
-                kernel: vec![0; bias.len()],
+                kernel: Vec::new(),
                 kernel_zero: 0,
-                epilogues: vec![one; bias.len()],
+                epilogues: Vec::new(),
                 input_zero: 0,
                 output_zero: zero,
                 clamp: [[0, 255], [1, 254]][round % 2],
-                bias,
+                bias: Vec::new(),
             };
+            let all = bias.len();
+            bias.retain(|&sum| layer.is_proved(&one, sum));
+            assert!(bias.len() > all / 2, "{kind:?}, {real}, zero {zero}: {} of {all}", bias.len());
+            layer.kernel = vec![0; bias.len()];
+            layer.epilogues = vec![one; bias.len()];
+            layer.bias = bias;
             let section = layer.panels(1, 1);
             let outputs = layer.bias.len();
             let expected: Vec<u8> = layer.bias.iter().map(|&sum| layer.byte(&one, sum)).collect();

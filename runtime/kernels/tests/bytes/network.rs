@@ -1,9 +1,9 @@
 //! What comes after the last block.
 
-use mobilenet_kernels::fixed;
+use mobilenet_kernels::fixed::{self, Multiplier};
 use mobilenet_kernels::network::floats;
 use mobilenet_kernels::quantised::layer::{Dequantise, FullyConnected, Pool, Softmax};
-use mobilenet_kernels::quantised::layout::{AFFINE, SOFTMAX, padded};
+use mobilenet_kernels::quantised::layout::{AFFINE, MEAN, SOFTMAX, padded};
 use mobilenet_kernels::quantised::pack;
 use mobilenet_kernels::reference::Sizes;
 use mobilenet_kernels::reference::quantised::{self as reference};
@@ -27,7 +27,7 @@ fn pool() {
                 reference::pool(&values, channels, &mut expected);
                 let expected: Vec<u8> = expected.iter().map(|&x| (x + least) as u8).collect();
                 for input in [plane(shape, 0), turned(shape, 0)] {
-                    let layer = Pool { input, output: len(shape), signed }.checked();
+                    let layer = Pool { input, output: len(shape), signed, scale: None }.checked();
                     for kernels in kernels() {
                         let mut arena = Arena::new(&layer);
                         arena.write(&input, &bytes);
@@ -36,6 +36,33 @@ fn pool() {
                         assert_eq!(found, expected, "{shape:?}, signed {signed}, {}", kernels.isa());
                     }
                 }
+            }
+        }
+    }
+}
+
+/// As the reference requantises the sum, less as many zero points.
+#[test]
+fn means_with_a_scale_of_their_own() {
+    let mut random = Random(16);
+    for (shape, ratio) in [([7, 7, 24], 1.3), ([3, 5, 33], 0.4), ([1, 1, 8], 250.0)] {
+        let [pixels, channels] = [shape[0] * shape[1], shape[2]];
+        let zeros = [random.below(256) as i32, random.below(256) as i32];
+        let factor = Multiplier::new(ratio / pixels as f64).unwrap();
+        let bytes = random.bytes(pixels * channels);
+        let sum =
+            |c: usize| bytes[c..].iter().step_by(channels).map(|&x| i32::from(x) - zeros[0]).sum::<i32>();
+        let mean = |c| (factor.apply(sum(c)) + zeros[1]).clamp(0, 255) as u8;
+        let expected: Vec<u8> = (0..channels).map(mean).collect();
+        let words = packed(MEAN, |out| pack::mean(factor, zeros, out));
+        for input in [plane(shape, 0), turned(shape, 0)] {
+            let layer = Pool { input, output: len(shape), signed: true, scale: Some(0) }.checked();
+            for kernels in kernels() {
+                let mut arena = Arena::new(&layer);
+                arena.write(&input, &bytes);
+                kernels.bytes().pool(&layer, floats(&words), arena.slice());
+                let found = &arena.bytes()[len(shape)..][..channels];
+                assert_eq!(found, expected, "{shape:?}, {}", kernels.isa());
             }
         }
     }

@@ -5,7 +5,7 @@ use mobilenet_kernels::image::Normalise;
 use mobilenet_kernels::layer::Checked;
 use mobilenet_kernels::layout::{ByteMap, Window};
 use mobilenet_kernels::network::{Line, bytes_mut, floats_mut};
-use mobilenet_kernels::quantised::layout::{Kind, Section, padded, shift};
+use mobilenet_kernels::quantised::layout::{self, Kind, Section, padded};
 use mobilenet_kernels::quantised::pack::{self, Epilogue, Numbers};
 use mobilenet_kernels::reference::Sizes;
 use mobilenet_kernels::reference::quantised::{self as reference, Bytes};
@@ -13,7 +13,7 @@ use mobilenet_kernels::{Isa, Kernels, Team};
 
 pub(crate) const NORMALISE: Normalise = Normalise { scale: [1.0; 4], offset: [0.0; 4] };
 pub(crate) const ONE: Window = Window { size: 1, stride: 1, top: 0, left: 0 };
-pub(crate) const KINDS: [Kind; 4] = [Kind::Float, Kind::Double, Kind::Fixed, Kind::Dense];
+pub(crate) const KINDS: [Kind; 5] = [Kind::Float, Kind::Double, Kind::Pair, Kind::Fixed, Kind::Dense];
 
 /// Reproducible numbers.
 pub(crate) struct Random(pub(crate) u64);
@@ -98,9 +98,13 @@ impl Layer {
         });
         let kernel = kernel.collect();
         let output_zero = [0, 3, 128, 255][random.below(4) as usize];
+        // A pair's bits suffice for numbers that are small where they are halfway between bytes.
+        let output_zero = if kind == Kind::Pair { 0 } else { output_zero };
         let spread = 6000.0 * (inputs as f64).sqrt();
         let epilogues = (0..outputs).map(|_| {
             let real = f64::from(random.below(1000) + 100) / 550.0 * 128.0 / spread;
+            // Of a few bits, so that it does not matter how kernels round.
+            let real = if kind == Kind::Float { (real * 65536.0).ceil() / 65536.0 } else { real };
             epilogue(kind, real, output_zero)
         });
         Layer {
@@ -164,13 +168,31 @@ impl Layer {
         sums.iter().zip(epilogues).map(|(&sum, epilogue)| self.byte(epilogue, sum)).collect()
     }
 
+    /// Whether an epilogue gives the same however multiply-adds are rounded, as one that is proved does for all sums.
+    pub(crate) fn is_proved(&self, epilogue: &Epilogue, sum: i32) -> bool {
+        let byte = |value: f64| value.floor().clamp(0.0, 255.0) as u8;
+        let down = |scale: f32, shift: f32| f64::from(sum as f32).mul_add(f64::from(scale), f64::from(shift));
+        match (epilogue.float, epilogue.factor) {
+            (Some((scale, shift)), _) => {
+                byte(down(scale, shift)) == byte(f64::from((sum as f32).mul_add(scale, shift)))
+            }
+            (None, Factor::Fixed(multiplier)) if epilogue.pair && pack::halves(multiplier).is_some() => {
+                let [scale, rest] = pack::halves(multiplier).unwrap();
+                let shift = layout::shift(scale, self.output_zero);
+                let pair = down(scale, (sum as f32).mul_add(rest, shift as f32));
+                byte(pair) == byte(f64::from(sum).mul_add(f64::from(scale) + f64::from(rest), shift))
+            }
+            _ => true,
+        }
+    }
+
     pub(crate) fn byte(&self, epilogue: &Epilogue, sum: i32) -> u8 {
         let value = match (epilogue.float, epilogue.factor) {
             (Some((scale, shift)), _) => (sum as f32).mul_add(scale, shift).floor() as i32,
-            (None, Factor::Fixed(multiplier)) if epilogue.double && multiplier.exponent >= -13 => {
-                let scale = f64::from(multiplier.factor) * 2f64.powi(multiplier.exponent - 31);
-                let shift = shift(multiplier.exponent) + f64::from(self.output_zero);
-                f64::from(sum).mul_add(scale, shift).floor() as i32
+            (None, Factor::Fixed(multiplier)) if epilogue.double && pack::halves(multiplier).is_some() => {
+                let [scale, rest] = pack::halves(multiplier).unwrap();
+                let shift = layout::shift(scale, self.output_zero);
+                f64::from(sum).mul_add(f64::from(scale) + f64::from(rest), shift).floor() as i32
             }
             (None, factor) => factor.apply(sum).saturating_add(self.output_zero),
         };
@@ -182,8 +204,9 @@ pub(crate) fn epilogue(kind: Kind, real: f64, zero: i32) -> Epilogue {
     let multiplier = Multiplier::new(real).unwrap();
     Epilogue {
         factor: if kind == Kind::Dense { Factor::Double(real) } else { Factor::Fixed(multiplier) },
-        float: (kind == Kind::Float).then_some((real as f32, (zero as f32) + 0.5 + 0.001)),
-        double: kind == Kind::Double,
+        float: (kind == Kind::Float).then_some((real as f32, (zero as f32) + 0.5 + 1.0 / 1024.0)),
+        double: matches!(kind, Kind::Double | Kind::Pair),
+        pair: kind == Kind::Pair,
     }
 }
 

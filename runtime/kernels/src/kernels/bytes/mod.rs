@@ -67,7 +67,7 @@ impl Bytes<'_> {
     pub fn pool(&self, layer: &Checked<Pool>, weights: &[f32], arena: &mut [f32]) {
         let memory = starts(layer, weights, arena);
         // SAFETY: as in depthwise; the processor has the set, because `self` exists.
-        unsafe { (self.table().pool)(layer.layer(), memory.bytes()) }
+        unsafe { (self.table().pool)(layer.layer(), memory.weights, memory.bytes()) }
     }
 
     /// Runs a classifier.

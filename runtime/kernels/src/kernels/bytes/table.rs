@@ -18,7 +18,7 @@ pub(crate) struct Table {
     pub(crate) depthwise: unsafe fn(&ByteMap, &Window, &ByteMap, Part, *const f32, *mut u8),
     pub(crate) sums: unsafe fn(&ByteMap, usize, *const f32, *mut i32, *mut u8),
     pub(crate) pointwise: unsafe fn(&ByteMap, &ByteMap, Part, *const i32, *const f32, *mut u8),
-    pub(crate) pool: unsafe fn(&Pool, *mut u8),
+    pub(crate) pool: unsafe fn(&Pool, *const f32, *mut u8),
     pub(crate) fully_connected: unsafe fn(&FullyConnected, Columns, *const f32, *mut u8),
 }
 
@@ -42,7 +42,7 @@ macro_rules! instantiate {
             pointwise = ops::pointwise::pointwise(
                 input: &ByteMap, output: &ByteMap, part: Part, sums: *const i32, section: *const f32, arena: *mut u8
             );
-            pool = ops::pool::pool(layer: &Pool, arena: *mut u8);
+            pool = ops::pool::pool(layer: &Pool, weights: *const f32, arena: *mut u8);
             fully_connected = ops::fully_connected::fully_connected(
                 layer: &FullyConnected, panels: Columns, weights: *const f32, arena: *mut u8
             );

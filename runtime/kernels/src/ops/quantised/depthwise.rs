@@ -96,7 +96,9 @@ struct Block<'l, D: Dot> {
     bias: D::Sums,
     epilogue: Epilogue,
     bounds: [D::Bytes; 2],
-    /// What sums are scaled with, where that is in double precision.
+    /// What sums are scaled with in single precision, if they are.
+    factors: D::Factors,
+    /// What they are scaled with in double precision, if they are.
     doubles: Option<Doubles>,
     kernel: Kernel<D>,
     /// What weights are stored lower by, as one or two bytes; none of them where that is nothing.
@@ -132,11 +134,12 @@ impl Layer<'_> {
                 bias: epilogue.bias::<D>(),
                 epilogue,
                 bounds: epilogue.bounds::<D>(),
-                doubles: epilogue.doubles::<D>(),
+                factors: epilogue.factors::<D>(),
+                doubles: if epilogue.is_single::<D>() { None } else { epilogue.doubles() },
                 kernel: [both::<D>(&words[0]), both::<D>(&words[1]), both::<D>(&words[2])],
                 lower: &lower[..kernels],
             };
-            if epilogue.is_float() || block.doubles.is_some() {
+            if epilogue.is_single::<D>() || block.doubles.is_some() {
                 block.all::<STRIDE>(rows);
             } else {
                 block.all_spilled::<STRIDE>(rows);
@@ -194,7 +197,7 @@ impl<D: Dot> Block<'_, D> {
                 for (&sums, out) in sums.iter().zip(out) {
                     let out = out.add(x * BLOCK);
                     match &self.doubles {
-                        None => self.epilogue.finish::<D>(sums, self.bounds, pixels, out),
+                        None => Epilogue::finish::<D>(self.factors, sums, self.bounds, pixels, out),
                         Some(doubles) => {
                             Epilogue::finish_double::<D>(doubles, sums, self.bounds, pixels, out)
                         }

@@ -61,51 +61,49 @@ impl Epilogue {
 
     /// Whether sums are scaled in single precision.
     #[inline(always)]
-    pub(crate) fn is_float(&self) -> bool {
-        self.kind == Kind::Float
+    pub(crate) fn is_single<D: Dot>(&self) -> bool {
+        self.kind == Kind::Float || D::PAIRS && self.kind == Kind::Pair
+    }
+
+    /// What they are scaled with in single precision, if [they are](Self::is_single).
+    #[inline(always)]
+    pub(crate) unsafe fn factors<D: Dot>(&self) -> D::Factors {
+        let zero = (self.kind == Kind::Pair).then_some(self.zero as f32);
+        // SAFETY: as in bias.
+        unsafe { D::factors(self.words.add(BLOCK), zero) }
     }
 
     /// What they are scaled with in double precision, if they are.
     #[inline(always)]
-    pub(crate) unsafe fn doubles<D: Dot>(&self) -> Option<Doubles> {
-        if !D::VECTORS || self.kind != Kind::Double {
+    pub(crate) unsafe fn doubles(&self) -> Option<Doubles> {
+        if !matches!(self.kind, Kind::Double | Kind::Pair) {
             return None;
         }
         // SAFETY: as in bias.
-        let [a, b] = unsafe { self.factors() };
+        let [a, b] = unsafe { self.words.add(BLOCK).cast::<[[f32; BLOCK]; 2]>().read() };
         let mut doubles = [[0.0; BLOCK]; 2];
         for i in 0..BLOCK {
-            doubles[0][i] = f64::from(a[i]) * power(b[i] - 31);
-            doubles[1][i] = shift(b[i].max(-31)) + f64::from(self.zero);
+            doubles[0][i] = f64::from(a[i]) + f64::from(b[i]);
+            doubles[1][i] = shift(a[i], self.zero);
         }
         Some(doubles)
     }
 
-    /// The words a and b.
-    #[inline(always)]
-    unsafe fn factors(&self) -> [[i32; BLOCK]; 2] {
-        // SAFETY: as in bias.
-        unsafe { self.words.add(BLOCK).cast::<[[i32; BLOCK]; 2]>().read() }
-    }
-
-    /// Writes the first `pixels` of four pixels, if sums [are scaled in single precision](Self::is_float).
+    /// Writes the first `pixels` of four pixels in single precision.
     ///
     /// # Safety
     ///
     /// They must be there.
     #[inline(always)]
     pub(crate) unsafe fn finish<D: Dot>(
-        &self,
+        factors: D::Factors,
         sums: [D::Sums; 4],
         bounds: [D::Bytes; 2],
         pixels: usize,
         to: *mut u8,
     ) {
-        // SAFETY: passed on; the block has its words.
-        unsafe {
-            let (scale, shift) = (D::floats(self.words.add(BLOCK)), D::floats(self.words.add(2 * BLOCK)));
-            D::finish(to, sums, [scale, shift], pixels, bounds);
-        }
+        // SAFETY: passed on.
+        unsafe { D::finish(to, sums, factors, pixels, bounds) }
     }
 
     /// The same in double precision.
@@ -148,11 +146,11 @@ impl Epilogue {
     ) {
         // SAFETY: passed on.
         unsafe {
-            let (bounds, doubles) = (self.bounds::<D>(), self.doubles::<D>());
+            let (bounds, doubles) = (self.bounds::<D>(), self.doubles());
             for sums in sums {
                 let four = pixels.min(4);
-                if self.is_float() {
-                    self.finish::<D>(load::<D>(sums), bounds, four, to);
+                if self.is_single::<D>() {
+                    Self::finish::<D>(self.factors::<D>(), load::<D>(sums), bounds, four, to);
                 } else if let Some(doubles) = &doubles {
                     Self::finish_double::<D>(doubles, load::<D>(sums), bounds, four, to);
                 } else {
@@ -168,21 +166,19 @@ impl Epilogue {
         }
     }
 
-    /// In integers, and dense layers as the reference does it.
+    /// As the reference does it.
     #[inline(always)]
     unsafe fn exactly(&self, sums: &mut [[i32; BLOCK]; 4]) {
-        // SAFETY: passed on.
-        let [a, b] = unsafe { self.factors() };
+        // SAFETY: as in bias.
+        let [a, b] = unsafe { self.words.add(BLOCK).cast::<[[i32; BLOCK]; 2]>().read() };
         for i in 0..BLOCK {
-            let multiplier = Multiplier { factor: a[i], exponent: b[i].clamp(-31, 30) };
-            let dense = f64::from_bits(u64::from(a[i] as u32) | u64::from(b[i] as u32) << 32);
+            let factor = if self.kind == Kind::Dense {
+                Factor::Double(f64::from_bits(u64::from(a[i] as u32) | u64::from(b[i] as u32) << 32))
+            } else {
+                Factor::Fixed(Multiplier { factor: a[i], exponent: b[i].clamp(-31, 30) })
+            };
             for sums in sums.iter_mut() {
-                let product = match self.kind {
-                    Kind::Dense => Factor::Double(dense).apply(sums[i]),
-                    Kind::Double => multiplier.apply_down(sums[i]),
-                    _ => multiplier.apply(sums[i]),
-                };
-                sums[i] = product.saturating_add(self.zero);
+                sums[i] = factor.apply(sums[i]).saturating_add(self.zero);
             }
         }
     }
@@ -202,12 +198,7 @@ fn kind(word: i32) -> Kind {
         0 => Kind::Float,
         1 => Kind::Double,
         3 => Kind::Dense,
+        4 => Kind::Pair,
         _ => Kind::Fixed,
     }
-}
-
-/// A power of two.
-#[inline(always)]
-fn power(exponent: i32) -> f64 {
-    f64::from_bits(((1023 + exponent) as u64 & 0x7ff) << 52)
 }

@@ -1,6 +1,7 @@
-//! The mean over all pixels, rounded.
+//! The mean over all pixels.
 
 use crate::dot::Dot;
+use crate::fixed::Multiplier;
 use crate::layout::{BLOCK, Order};
 use crate::quantised::layer::Pool;
 
@@ -8,10 +9,12 @@ use crate::quantised::layer::Pool;
 ///
 /// # Safety
 ///
-/// The layer must be checked against `arena`.
+/// The layer must be checked against `weights` and `arena`.
 #[inline(always)]
-pub(crate) unsafe fn pool<D: Dot>(layer: &Pool, arena: *mut u8) {
+pub(crate) unsafe fn pool<D: Dot>(layer: &Pool, weights: *const f32, arena: *mut u8) {
     let map = &layer.input;
+    // SAFETY: the layer's words are there.
+    let scale = layer.scale.map(|offset| unsafe { weights.add(offset).cast::<[i32; 4]>().read() });
     let (rows, pixels) = match map.order {
         Order::Plane => (1, map.height * map.width),
         Order::Rows { .. } => (map.height, map.width),
@@ -29,10 +32,21 @@ pub(crate) unsafe fn pool<D: Dot>(layer: &Pool, arena: *mut u8) {
                 }
             }
         }
-        let means = sums.map(|sum| mean(sum, count, layer.signed));
+        let means = match scale {
+            None => sums.map(|sum| mean(sum, count, layer.signed)),
+            Some(scale) => sums.map(|sum| scaled(sum, count, scale)),
+        };
         // SAFETY: and so is the output.
         unsafe { arena.add(layer.output + block * BLOCK).cast::<[u8; BLOCK]>().write_unaligned(means) }
     }
+}
+
+/// The mean of `count` bytes in another scale: division and change of scale are one multiplication.
+#[inline(always)]
+fn scaled(sum: i32, count: i32, [factor, exponent, from, to]: [i32; 4]) -> u8 {
+    let factor = Multiplier { factor, exponent: exponent.clamp(-31, 30) };
+    let sum = sum.wrapping_sub(count.wrapping_mul(from));
+    factor.apply(sum).saturating_add(to).clamp(0, 255) as u8
 }
 
 /// The mean of `count` bytes, rounded to the nearest, ties away from zero.

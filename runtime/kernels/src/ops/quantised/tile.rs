@@ -255,17 +255,18 @@ impl Product<'_> {
                 acc = multiply_run::<D, MR, NV>(quad, step, 1, &mut row, acc);
             }
             let block = self.output.block_stride();
-            if !epilogues.iter().all(Epilogue::is_float) {
+            if !epilogues.iter().all(Epilogue::is_single::<D>) {
                 return spill::<D, MR, NV>(&acc, epilogues, start, block);
             }
             for (v, epilogue) in epilogues.iter().enumerate() {
-                let (to, bounds) = (start.add(v * block), epilogue.bounds::<D>());
+                let (to, factors, bounds) =
+                    (start.add(v * block), epilogue.factors::<D>(), epilogue.bounds::<D>());
                 for first in (0..MR).step_by(4) {
                     // Behind the last pixel that pixel again.
                     let pixel = |i: usize| acc[if first + i < MR { first + i } else { MR - 1 }][v];
                     let four = [pixel(0), pixel(1), pixel(2), pixel(3)];
                     let pixels = if MR - first < 4 { MR - first } else { 4 };
-                    epilogue.finish::<D>(four, bounds, pixels, to.add(first * BLOCK));
+                    Epilogue::finish::<D>(factors, four, bounds, pixels, to.add(first * BLOCK));
                 }
             }
         }
