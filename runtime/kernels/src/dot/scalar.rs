@@ -191,11 +191,11 @@ unsafe fn multiply_two<const WIDTH: usize>(
             }
         }
     }
+    let (left, panel) = (left.wrapping_add(whole * QUAD), panel.wrapping_add(whole * WIDTH * QUAD));
     // SAFETY: as above.
     unsafe {
-        let (left, panel) = (left.add(whole * QUAD), panel.add(whole * WIDTH * QUAD));
         multiply_one::<WIDTH>(a, left, quads - whole, panel);
-        multiply_one::<WIDTH>(b, left.add(step), quads - whole, panel);
+        multiply_one::<WIDTH>(b, left.wrapping_add(step), quads - whole, panel);
     }
 }
 
