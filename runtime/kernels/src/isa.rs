@@ -6,6 +6,8 @@ use core::str::FromStr;
 /// An instruction set that kernels exist for, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
+    /// [`Avx512`](Isa::Avx512) with VNNI, VBMI and AMX, which multiplies tiles of bytes, where Linux grants it.
+    Amx,
     /// x86-64 with AVX-512 F, BW, DQ and VL; networks of bytes use VNNI and VBMI where there are both.
     Avx512,
     /// x86-64 with AVX2, FMA and AVX-VNNI: dot products of bytes. Networks of floats run as with AVX2.
@@ -26,7 +28,8 @@ pub enum Isa {
 
 impl Isa {
     /// All of them, best first.
-    pub const ALL: [Isa; 8] = [
+    pub const ALL: [Isa; 9] = [
+        Isa::Amx,
         Isa::Avx512,
         Isa::AvxVnni,
         Isa::Avx2,
@@ -40,6 +43,7 @@ impl Isa {
     /// Its name, as options and variables spell it.
     pub const fn name(self) -> &'static str {
         match self {
+            Isa::Amx => "amx",
             Isa::Avx512 => "avx512",
             Isa::AvxVnni => "avxvnni",
             Isa::Avx2 => "avx2",
@@ -55,6 +59,10 @@ impl Isa {
     /// asked: a module that holds one unknown instruction does not load, so there are modules with and without.
     pub fn is_available(self) -> bool {
         match self {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std", feature = "simd"))]
+            Isa::Amx => Isa::Avx512.is_available() && Isa::has_vnni() && crate::amx::is_granted(),
+            #[cfg(not(all(target_arch = "x86_64", target_os = "linux", feature = "std", feature = "simd")))]
+            Isa::Amx => false,
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Isa::Avx512 => {
                 Isa::Avx2.is_available()

@@ -17,6 +17,9 @@ extern crate alloc;
 #[cfg(all(feature = "alloc", feature = "std"))]
 extern crate std as alloc;
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std", feature = "simd"))]
+#[macro_use]
+mod amx;
 #[cfg(feature = "simd")]
 mod dot;
 pub mod fixed;

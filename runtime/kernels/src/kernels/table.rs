@@ -46,6 +46,8 @@ impl Table {
             return None;
         }
         match isa {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            Isa::Amx => Some(&AMX),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 if Isa::has_vnni() => Some(&AVX512_VNNI),
             #[cfg(target_arch = "x86_64")]
@@ -189,6 +191,9 @@ instantiate!(relaxed_simd, simd::RelaxedSimd, Isa::RelaxedSimd, scalar);
 instantiate!(simd128, simd::Simd128, Isa::Simd128, scalar);
 instantiate!(scalar, simd::Scalar, Isa::Scalar, scalar);
 
+/// To floats the same as AVX-512.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+static AMX: Table = Table { isa: Isa::Amx, bytes: &bytes::AMX, ..avx512::PARTS };
 /// AVX-512 where bytes have dot products too.
 #[cfg(target_arch = "x86_64")]
 static AVX512_VNNI: Table = Table { bytes: &bytes::vnni::TABLE, ..avx512::PARTS };

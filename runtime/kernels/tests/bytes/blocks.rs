@@ -44,7 +44,9 @@ fn separable_blocks_in_place_and_on_teams() {
     let mut random = Random(4);
     let same = Window { size: 3, stride: 1, top: 1, left: 1 };
     let halve = Window { size: 3, stride: 2, top: 0, left: 0 };
-    for (height, width, channels) in [(6, 8, 16), (7, 12, 8), (10, 30, 24), (5, 17, 40), (14, 14, 128)] {
+    for (height, width, channels) in
+        [(6, 8, 16), (7, 12, 8), (10, 30, 24), (5, 17, 40), (9, 21, 64), (14, 14, 128), (6, 50, 192)]
+    {
         for (strip, weights) in [(1, Weights::Signed), (2, Weights::Wide(90)), (5, Weights::Outliers(99))] {
             let kinds = [KINDS[strip % 4], KINDS[channels / 8 % 4]];
             // Stride 1: row r goes into the slot of row r - 1.

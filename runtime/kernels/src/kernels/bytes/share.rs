@@ -1,9 +1,10 @@
 //! Layers of bytes by strips, and strips in tasks, as those of floats are.
 
 use super::super::share::{Memory, panels, strips};
-use super::Bytes;
+use super::{Bytes, DepthwiseHalf, PointwiseHalf, Strips, Table};
 use crate::image::Image;
 use crate::layout::{ByteMap, Window};
+use crate::ops::quantised::strip::GROUP;
 use crate::ops::quantised::{stem, word};
 use crate::ops::{Part, Rows};
 use crate::quantised::layer::{Depthwise, FullyConnected, Pointwise, Separable, Stem};
@@ -67,7 +68,7 @@ impl Bytes<'_> {
         let Depthwise { input, window, output, weights } = layer;
         let half = Half { rows: 0..output.height, weights: *weights, memory };
         // SAFETY: passed on.
-        unsafe { self.depthwise_half((input, window, output), half) }
+        unsafe { self.depthwise_half(self.table().depthwise, (input, window, output), half) }
     }
 
     /// All rows of a pointwise convolution.
@@ -79,7 +80,7 @@ impl Bytes<'_> {
         let Pointwise { input, output, sums, weights } = layer;
         let half = Half { rows: 0..output.height, weights: *weights, memory };
         // SAFETY: passed on.
-        unsafe { self.pointwise_half((input, output), *sums, half) }
+        unsafe { self.pointwise_half(self.table().pointwise, (input, output), *sums, half) }
     }
 
     /// Rows of a depthwise-separable block: depthwise into the scratch strip, pointwise from there.
@@ -89,6 +90,11 @@ impl Bytes<'_> {
     /// As above.
     pub(in super::super) unsafe fn separable_rows(&self, layer: &Separable, rows: Rows, memory: Memory) {
         let Separable { input, window, output, .. } = layer;
+        let Table { depthwise, pointwise, .. } = *self.table();
+        // SAFETY: the layer's section is there.
+        let is_plain = unsafe { memory.sums(layer.sums, layer.pointwise) }.is_null();
+        let special = self.table().strips.filter(|_| is_plain && input.channels.is_multiple_of(GROUP));
+        let kernels = special.unwrap_or(Strips { depthwise, pointwise });
         for rows in strips(rows, layer.strip) {
             let scratch = ByteMap::plane([rows.len(), output.width, input.channels], layer.scratch);
             let [depthwise, pointwise] = [layer.depthwise, layer.pointwise].map(|weights| Half {
@@ -98,8 +104,8 @@ impl Bytes<'_> {
             });
             // SAFETY: passed on; a strip of the scratch map is inside `scratch_len`, its sums inside `sums_len`.
             unsafe {
-                self.depthwise_half((input, window, &scratch), depthwise);
-                self.pointwise_half((&scratch, output), layer.sums, pointwise);
+                self.depthwise_half(kernels.depthwise, (input, window, &scratch), depthwise);
+                self.pointwise_half(kernels.pointwise, (&scratch, output), layer.sums, pointwise);
             }
         }
     }
@@ -109,7 +115,12 @@ impl Bytes<'_> {
     /// # Safety
     ///
     /// As above, for maps and the section of the weights.
-    unsafe fn depthwise_half(&self, (input, window, output): (&ByteMap, &Window, &ByteMap), half: Half) {
+    unsafe fn depthwise_half(
+        &self,
+        kernel: DepthwiseHalf,
+        (input, window, output): (&ByteMap, &Window, &ByteMap),
+        half: Half,
+    ) {
         let Half { rows, weights, memory } = half;
         let macs = rows.len() * output.row_len() * 9;
         self.share(macs, rows, input.blocks(), |part| {
@@ -117,7 +128,7 @@ impl Bytes<'_> {
             // SAFETY: as in stem_rows.
             unsafe {
                 let section = memory.weights.add(weights);
-                (self.table().depthwise)(input, window, output, part, section, memory.bytes());
+                kernel(input, window, output, part, section, memory.bytes());
             }
         });
     }
@@ -127,7 +138,13 @@ impl Bytes<'_> {
     /// # Safety
     ///
     /// As above, for maps, sums and the section of the weights.
-    unsafe fn pointwise_half(&self, (input, output): (&ByteMap, &ByteMap), sums: Option<usize>, half: Half) {
+    unsafe fn pointwise_half(
+        &self,
+        kernel: PointwiseHalf,
+        (input, output): (&ByteMap, &ByteMap),
+        sums: Option<usize>,
+        half: Half,
+    ) {
         let Half { rows, weights, memory } = half;
         // SAFETY: as in stem_rows.
         unsafe {
@@ -142,7 +159,7 @@ impl Bytes<'_> {
             // SAFETY: as in stem_rows.
             unsafe {
                 let (sums, section) = (memory.sums(sums, weights), memory.weights.add(weights));
-                (self.table().pointwise)(input, output, part, sums, section, memory.bytes());
+                kernel(input, output, part, sums, section, memory.bytes());
             }
         });
     }

@@ -15,18 +15,31 @@ use crate::quantised::layer::{FullyConnected, Pool, Stem};
 pub(crate) struct Table {
     pub(crate) stem_sums: unsafe fn(&Stem, usize, *const f32, *mut i32, *mut u8),
     pub(crate) stem: unsafe fn(&Stem, Part, *const i32, *const f32, *mut u8),
-    pub(crate) depthwise: unsafe fn(&ByteMap, &Window, &ByteMap, Part, *const f32, *mut u8),
+    pub(crate) depthwise: DepthwiseHalf,
     pub(crate) sums: unsafe fn(&ByteMap, usize, *const f32, *mut i32, *mut u8),
-    pub(crate) pointwise: unsafe fn(&ByteMap, &ByteMap, Part, *const i32, *const f32, *mut u8),
+    pub(crate) pointwise: PointwiseHalf,
     pub(crate) pool: unsafe fn(&Pool, *const f32, *mut u8),
     pub(crate) fully_connected: unsafe fn(&FullyConnected, Columns, *const f32, *mut u8),
+    /// Those of separable blocks whose strips have a [layout of their own](crate::ops::quantised::strip): no row sums, and channels
+    /// in whole groups.
+    pub(crate) strips: Option<Strips>,
 }
 
-/// Instantiates kernels: `name = algorithm(parameters)`.
+/// Both halves of separable blocks.
+#[derive(Clone, Copy)]
+pub(crate) struct Strips {
+    pub(crate) depthwise: DepthwiseHalf,
+    pub(crate) pointwise: PointwiseHalf,
+}
+
+pub(crate) type DepthwiseHalf = unsafe fn(&ByteMap, &Window, &ByteMap, Part, *const f32, *mut u8);
+pub(crate) type PointwiseHalf = unsafe fn(&ByteMap, &ByteMap, Part, *const i32, *const f32, *mut u8);
+
+/// Instantiates kernels: `name = algorithm(parameters)`, and a table of them.
 macro_rules! instantiate {
     ($module:ident, $dot:ty $(, features $features:literal)?) => {
         instantiate! {
-            @ $module $dot, ($($features)?)
+            @ $module TABLE Table $dot, ($($features)?), (strips: None)
             stem_sums = ops::sums::of_lines(
                 layer: &Stem, rows: usize, weights: *const f32, sums: *mut i32, arena: *mut u8
             );
@@ -48,7 +61,7 @@ macro_rules! instantiate {
             );
         }
     };
-    (@ $module:ident $dot:ty, $features:tt $(
+    (@ $module:ident $table:ident $of:ident $dot:ty, $features:tt, ($($others:tt)*) $(
         $name:ident = $($algorithm:ident)::+ ($($parameter:ident: $type:ty),*);
     )*) => {
         pub(crate) mod $module {
@@ -56,7 +69,7 @@ macro_rules! instantiate {
 
             $(instantiate! { @@ $features $dot, $name, $($algorithm)::+, $($parameter: $type),* })*
 
-            pub(crate) static TABLE: Table = Table { $($name),* };
+            pub(crate) static $table: $of = $of { $($name,)* $($others)* };
         }
     };
     (@@ ($($features:literal)?) $dot:ty, $name:ident, $($algorithm:ident)::+, $($parameter:ident: $type:ty),*) => {
@@ -68,6 +81,16 @@ macro_rules! instantiate {
     };
 }
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+instantiate! {
+    @ amx STRIPS Strips dot::Vnni, ("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma"), ()
+    depthwise = ops::depthwise::to_strip(
+        input: &ByteMap, window: &Window, output: &ByteMap, part: Part, section: *const f32, arena: *mut u8
+    );
+    pointwise = ops::amx::pointwise(
+        input: &ByteMap, output: &ByteMap, part: Part, sums: *const i32, section: *const f32, arena: *mut u8
+    );
+}
 #[cfg(target_arch = "x86_64")]
 instantiate!(vnni, dot::Vnni, features "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma");
 #[cfg(target_arch = "x86_64")]
@@ -77,3 +100,7 @@ instantiate!(avx2, dot::Avx2, features "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 instantiate!(sse2, dot::Sse2);
 instantiate!(scalar, dot::Scalar);
+
+/// VNNI, and AMX for separable blocks.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+pub(crate) static AMX: Table = Table { strips: Some(amx::STRIPS), ..vnni::TABLE };

@@ -5,7 +5,7 @@
 //! border are what stands for 0: there is no halo in memory.
 
 use super::epilogue::{Doubles, Epilogue};
-use super::{taps, word};
+use super::{strip, taps, word};
 use crate::dot::{Dot, Inside};
 use crate::layout::{BLOCK, ByteMap, Window};
 use crate::ops::{Part, Rows};
@@ -29,38 +29,43 @@ pub(crate) unsafe fn depthwise<D: Dot>(
     section: *const f32,
     arena: *mut u8,
 ) {
-    let Part { from: to, rows, columns: blocks, .. } = part;
-    let layer = Layer { input, window, output, to, section, arena };
-    for block in blocks {
+    if const { !D::VECTORS } {
         // SAFETY: passed on.
-        unsafe {
-            match window.stride {
-                _ if const { !D::VECTORS } => D::call(
-                    #[inline(always)]
-                    || taps::block::<D>(&layer, block, &rows),
-                ),
-                1 => D::call(
-                    #[inline(always)]
-                    || layer.block::<D, 1>(block, &rows),
-                ),
-                _ => D::call(
-                    #[inline(always)]
-                    || layer.block::<D, 2>(block, &rows),
-                ),
-            }
-        }
+        return unsafe { taps::depthwise::<D>(input, window, output, part, section, arena) };
     }
+    let layer = Layer::<false> { input, window, output, to: part.from, section, arena };
+    // SAFETY: passed on.
+    unsafe { layer.blocks::<D>(part) }
 }
 
-/// A layer.
-#[derive(Clone, Copy)]
-pub(super) struct Layer<'l> {
-    pub(super) input: &'l ByteMap,
-    pub(super) window: &'l Window,
-    pub(super) output: &'l ByteMap,
-    pub(super) to: usize,
-    pub(super) section: *const f32,
-    pub(super) arena: *mut u8,
+/// The same; the output is a [strip].
+///
+/// # Safety
+///
+/// As above.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+#[inline(always)]
+pub(crate) unsafe fn to_strip<D: Dot>(
+    input: &ByteMap,
+    window: &Window,
+    output: &ByteMap,
+    part: Part,
+    section: *const f32,
+    arena: *mut u8,
+) {
+    let layer = Layer::<true> { input, window, output, to: part.from, section, arena };
+    // SAFETY: passed on.
+    unsafe { layer.blocks::<D>(part) }
+}
+
+/// A layer, whose output may be a strip.
+struct Layer<'l, const STRIP: bool> {
+    input: &'l ByteMap,
+    window: &'l Window,
+    output: &'l ByteMap,
+    to: usize,
+    section: *const f32,
+    arena: *mut u8,
 }
 
 /// The rows of a kernel, each for the first and for the second window that a quad holds.
@@ -89,8 +94,8 @@ unsafe fn both<D: Dot>(quads: &[i32; BLOCK]) -> [D::Right; 2] {
 }
 
 /// One block of channels.
-struct Block<'l, D: Dot> {
-    layer: &'l Layer<'l>,
+struct Block<'l, D: Dot, const STRIP: bool> {
+    layer: &'l Layer<'l, STRIP>,
     block: usize,
     outside: u8,
     bias: D::Sums,
@@ -112,7 +117,28 @@ struct Input {
     inside: Inside,
 }
 
-impl Layer<'_> {
+impl<const STRIP: bool> Layer<'_, STRIP> {
+    /// Rows and blocks.
+    #[inline(always)]
+    unsafe fn blocks<D: Dot>(&self, part: Part) {
+        let Part { rows, columns: blocks, .. } = part;
+        for block in blocks {
+            // SAFETY: passed on.
+            unsafe {
+                match self.window.stride {
+                    1 => D::call(
+                        #[inline(always)]
+                        || self.block::<D, 1>(block, &rows),
+                    ),
+                    _ => D::call(
+                        #[inline(always)]
+                        || self.block::<D, 2>(block, &rows),
+                    ),
+                }
+            }
+        }
+    }
+
     #[inline(always)]
     unsafe fn block<D: Dot, const STRIDE: usize>(&self, block: usize, rows: &Rows) {
         let places = Section::depthwise(self.input.channels);
@@ -127,7 +153,7 @@ impl Layer<'_> {
                 lower[1][i] = words[3][i].wrapping_sub(byte);
             }
             let kernels = if lower[1] != [0; BLOCK] { 2 } else { usize::from(lower[0] != [0; BLOCK]) };
-            let block = Block::<D> {
+            let block = Block::<D, STRIP> {
                 layer: self,
                 block,
                 outside: word(self.section, Word::InputZero) as u8,
@@ -157,7 +183,7 @@ impl Layer<'_> {
     }
 }
 
-impl<D: Dot> Block<'_, D> {
+impl<D: Dot, const STRIP: bool> Block<'_, D, STRIP> {
     /// Rows of the output.
     #[inline(always)]
     unsafe fn all<const STRIDE: usize>(&self, rows: &Rows) {
@@ -195,13 +221,10 @@ impl<D: Dot> Block<'_, D> {
                     self.sums::<STRIDE, ROWS, true>(&inputs, column)
                 };
                 for (&sums, out) in sums.iter().zip(out) {
-                    let out = out.add(x * BLOCK);
-                    match &self.doubles {
-                        None => Epilogue::finish::<D>(self.factors, sums, self.bounds, pixels, out),
-                        Some(doubles) => {
-                            Epilogue::finish_double::<D>(doubles, sums, self.bounds, pixels, out)
-                        }
-                    }
+                    self.write(out, x, pixels, |to| match &self.doubles {
+                        None => Epilogue::finish::<D>(self.factors, sums, self.bounds, pixels, to),
+                        Some(doubles) => Epilogue::finish_double::<D>(doubles, sums, self.bounds, pixels, to),
+                    });
                 }
             }
         }
@@ -223,7 +246,9 @@ impl<D: Dot> Block<'_, D> {
                         D::store(spilled.as_mut_ptr(), sums);
                     }
                     let pixels = (output.width - x).min(STEP);
-                    self.epilogue.finish_spilled::<D>(&mut [spilled], pixels, out.add(x * BLOCK));
+                    self.write(out, x, pixels, |to| {
+                        self.epilogue.finish_spilled::<D>(&mut [spilled], pixels, to);
+                    });
                 }
             }
         }
@@ -240,7 +265,22 @@ impl<D: Dot> Block<'_, D> {
     #[inline(always)]
     fn out(&self, y: usize) -> *mut u8 {
         let Layer { output, to, arena, .. } = self.layer;
-        arena.wrapping_add(output.at(y - to, self.block))
+        let at = if STRIP { strip::at(output, y - to, self.block) } else { output.at(y - to, self.block) };
+        arena.wrapping_add(at)
+    }
+
+    /// Has the bytes of `pixels` pixels from `x` on written to an output row: one pixel after the other, or apart.
+    #[inline(always)]
+    unsafe fn write(&self, row: *mut u8, x: usize, pixels: usize, bytes: impl FnOnce(*mut u8)) {
+        if !STRIP {
+            return bytes(row.wrapping_add(x * BLOCK));
+        }
+        let mut together = [[0; BLOCK]; STEP];
+        bytes(together.as_mut_ptr().cast());
+        for (i, bytes) in together.iter().enumerate().take(pixels) {
+            // SAFETY: the row has the pixel.
+            unsafe { row.add((x + i) * strip::GROUP).cast::<[u8; BLOCK]>().write(*bytes) }
+        }
     }
 
     /// The sums of four windows, the first of which begins at `column`, in each row.

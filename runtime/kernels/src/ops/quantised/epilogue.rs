@@ -38,6 +38,12 @@ impl Epilogue {
         }
     }
 
+    /// The words that sums begin with, one an output.
+    #[inline(always)]
+    pub(crate) fn words(&self) -> *const f32 {
+        self.words
+    }
+
     /// What sums begin with.
     #[inline(always)]
     pub(crate) unsafe fn bias<D: Dot>(&self) -> D::Sums {
@@ -146,11 +152,13 @@ impl Epilogue {
     ) {
         // SAFETY: passed on.
         unsafe {
-            let (bounds, doubles) = (self.bounds::<D>(), self.doubles());
+            let (bounds, factors, is_single) =
+                (self.bounds::<D>(), self.factors::<D>(), self.is_single::<D>());
+            let doubles = if is_single { None } else { self.doubles() };
             for sums in sums {
                 let four = pixels.min(4);
-                if self.is_single::<D>() {
-                    Self::finish::<D>(self.factors::<D>(), load::<D>(sums), bounds, four, to);
+                if is_single {
+                    Self::finish::<D>(factors, load::<D>(sums), bounds, four, to);
                 } else if let Some(doubles) = &doubles {
                     Self::finish_double::<D>(doubles, load::<D>(sums), bounds, four, to);
                 } else {

@@ -1,11 +1,14 @@
 //! The algorithms of networks of bytes, each written once over [`Dot`](crate::dot::Dot).
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+pub(crate) mod amx;
 pub(crate) mod depthwise;
 pub(crate) mod epilogue;
 pub(crate) mod fully_connected;
 pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod stem;
+pub(crate) mod strip;
 pub(crate) mod sums;
 mod taps;
 pub(crate) mod tile;

@@ -1,12 +1,11 @@
 //! Depthwise convolutions without vectors: pixel by pixel, tap by tap, four channels at a time.
 
-use super::depthwise::Layer;
 use super::epilogue::Epilogue;
 use super::word;
 use crate::dot::Dot;
 use crate::dot::pairs::{Quad, add_window};
-use crate::layout::BLOCK;
-use crate::ops::Rows;
+use crate::layout::{BLOCK, ByteMap, Window};
+use crate::ops::{Part, Rows};
 use crate::quantised::layout::{QUAD, Section, Word};
 
 /// Pixels whose sums become bytes together.
@@ -15,41 +14,74 @@ const STEP: usize = 4;
 /// The weights of a block, four channels after the other: as integers of 16 bits they have room for what they are stored lower by.
 type Weights = [[[Quad; 3]; 3]; BLOCK / QUAD];
 
-/// Rows of a block of channels.
+/// As [`depthwise`](super::depthwise::depthwise).
 ///
 /// # Safety
 ///
-/// As [`depthwise`](super::depthwise::depthwise).
+/// As there.
 #[inline(always)]
-pub(super) unsafe fn block<D: Dot>(layer: &Layer<'_>, block: usize, rows: &Rows) {
-    let Layer { input, output, to, section, arena, .. } = *layer;
-    let places = Section::depthwise(input.channels);
-    // SAFETY: the section has an epilogue and four rows of words for every block; pixels are written where the output has them.
-    unsafe {
-        let epilogue = Epilogue::new(section, &places, block);
-        let words = &*section.add(places.kernel + block * 4 * BLOCK).cast::<[[i32; BLOCK]; 4]>();
-        let (weights, bias) = (weights(words), epilogue.biases());
-        let outside = word(section, Word::InputZero) as u8;
-        let (mut sums, mut border) = ([[0; BLOCK]; STEP], [[[0; BLOCK]; 3]; 3]);
-        for y in rows.clone() {
-            let out = arena.wrapping_add(output.at(y - to, block));
-            for x in (0..output.width).step_by(STEP) {
-                let pixels = if output.width - x < STEP { output.width - x } else { STEP };
-                for (i, sums) in sums.iter_mut().enumerate().take(pixels) {
-                    let window = layer.window(block, [y, x + i], (&mut border, outside));
-                    *sums = add(&bias, &weights, window);
-                }
-                epilogue.finish_spilled::<D>(
-                    core::slice::from_mut(&mut sums),
-                    pixels,
-                    out.wrapping_add(x * BLOCK),
-                );
-            }
+pub(super) unsafe fn depthwise<D: Dot>(
+    input: &ByteMap,
+    window: &Window,
+    output: &ByteMap,
+    part: Part,
+    section: *const f32,
+    arena: *mut u8,
+) {
+    let Part { from: to, rows, columns: blocks, .. } = part;
+    let layer = Layer { input, window, output, to, section, arena };
+    for block in blocks {
+        // SAFETY: passed on.
+        unsafe {
+            D::call(
+                #[inline(always)]
+                || layer.block::<D>(block, &rows),
+            );
         }
     }
 }
 
+/// A layer.
+struct Layer<'l> {
+    input: &'l ByteMap,
+    window: &'l Window,
+    output: &'l ByteMap,
+    to: usize,
+    section: *const f32,
+    arena: *mut u8,
+}
+
 impl Layer<'_> {
+    /// Rows of a block of channels.
+    #[inline(always)]
+    unsafe fn block<D: Dot>(&self, block: usize, rows: &Rows) {
+        let Layer { input, output, to, section, arena, .. } = *self;
+        let places = Section::depthwise(input.channels);
+        // SAFETY: the section has an epilogue and four rows of words for every block; pixels are written where the output has them.
+        unsafe {
+            let epilogue = Epilogue::new(section, &places, block);
+            let words = &*section.add(places.kernel + block * 4 * BLOCK).cast::<[[i32; BLOCK]; 4]>();
+            let (weights, bias) = (weights(words), epilogue.biases());
+            let outside = word(section, Word::InputZero) as u8;
+            let (mut sums, mut border) = ([[0; BLOCK]; STEP], [[[0; BLOCK]; 3]; 3]);
+            for y in rows.clone() {
+                let out = arena.wrapping_add(output.at(y - to, block));
+                for x in (0..output.width).step_by(STEP) {
+                    let pixels = if output.width - x < STEP { output.width - x } else { STEP };
+                    for (i, sums) in sums.iter_mut().enumerate().take(pixels) {
+                        let window = self.window(block, [y, x + i], (&mut border, outside));
+                        *sums = add(&bias, &weights, window);
+                    }
+                    epilogue.finish_spilled::<D>(
+                        core::slice::from_mut(&mut sums),
+                        pixels,
+                        out.wrapping_add(x * BLOCK),
+                    );
+                }
+            }
+        }
+    }
+
     /// The rows of the window of an output pixel: in the map, or, where it looks over the border, in memory that is given for it and
     /// holds what stands for 0.
     #[inline(always)]
