@@ -51,13 +51,6 @@ impl Epilogue {
         unsafe { D::load(self.words.cast()) }
     }
 
-    /// The same as integers.
-    #[inline(always)]
-    pub(crate) unsafe fn biases(&self) -> [i32; BLOCK] {
-        // SAFETY: as above.
-        unsafe { self.words.cast::<[i32; BLOCK]>().read() }
-    }
-
     /// Least and greatest byte.
     #[inline(always)]
     pub(crate) unsafe fn bounds<D: Dot>(&self) -> [D::Bytes; 2] {

@@ -61,7 +61,7 @@ impl Layer<'_> {
         unsafe {
             let epilogue = Epilogue::new(section, &places, block);
             let words = &*section.add(places.kernel + block * 4 * BLOCK).cast::<[[i32; BLOCK]; 4]>();
-            let (weights, bias) = (weights(words), epilogue.biases());
+            let (weights, bias) = (weights(words), epilogue.words().cast::<[i32; BLOCK]>().read());
             let outside = word(section, Word::InputZero) as u8;
             let (mut sums, mut border) = ([[0; BLOCK]; STEP], [[[0; BLOCK]; 3]; 3]);
             for y in rows.clone() {
