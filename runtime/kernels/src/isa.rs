@@ -24,7 +24,7 @@ pub enum Isa {
     RelaxedSimd,
     /// WebAssembly with SIMD.
     Simd128,
-    /// Any processor.
+    /// Any processor. Networks of bytes use the DSP extension of Cortex-M4F and M7, where those are compiled for.
     Scalar,
 }
 

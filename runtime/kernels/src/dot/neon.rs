@@ -5,8 +5,9 @@ use core::arch::aarch64::*;
 use core::arch::asm;
 use core::array::from_fn;
 
-use super::{Dot, Inside};
+use super::{Dot, Inside, quad_by_quad};
 use crate::layout::BLOCK;
+use crate::quantised::layout::QUAD;
 use crate::simd;
 
 /// NEON: products of bytes as 16-bit integers, added up in pairs.
@@ -178,7 +179,6 @@ macro_rules! dot_lane {
 impl Dot for NeonDot {
     // 5 x 4 sums, 5 pixels of four quads, 4 weights.
     common!(tile 5, features "neon,dotprod");
-    const BY_LANE: bool = true;
 
     #[inline(always)]
     unsafe fn dot(mut sums: Sums, left: Quads, right: Quads) -> Sums {
@@ -196,23 +196,44 @@ impl Dot for NeonDot {
         }
         sums
     }
+    /// Four quads of a pixel are one load, of which each product takes one lane.
     #[inline(always)]
-    unsafe fn lanes(from: *const u8) -> Quads {
-        unsafe { [flipped(vld1q_u8(from)); 4] }
-    }
-    #[inline(always)]
-    unsafe fn dot_lane<const LANE: usize>(mut sums: Sums, left: Quads, right: Quads) -> Sums {
-        for i in 0..4 {
-            unsafe {
-                match LANE {
-                    0 => dot_lane!(sums[i], left[0], right[i], 0),
-                    1 => dot_lane!(sums[i], left[0], right[i], 1),
-                    2 => dot_lane!(sums[i], left[0], right[i], 2),
-                    _ => dot_lane!(sums[i], left[0], right[i], 3),
-                }
+    unsafe fn multiply<const MR: usize, const NV: usize>(
+        mut acc: [[Sums; NV]; MR],
+        left: *const u8,
+        step: usize,
+        quads: usize,
+        mut panel: *const f32,
+        width: usize,
+    ) -> [[Sums; NV]; MR] {
+        // An unknown length keeps the loop: unrolled, LLVM brings all of its loads forward, and spills.
+        let quads = core::hint::black_box(quads);
+        let mut done = 0;
+        while done + 4 <= quads {
+            let x: [int8x16_t; MR] =
+                from_fn(|i| unsafe { flipped(vld1q_u8(left.add(i * step + done * QUAD))) });
+            macro_rules! lanes {
+                ($($lane:literal)*) => {$(
+                    for v in 0..NV {
+                        unsafe {
+                            let w = Self::right(panel.add(v * BLOCK).cast());
+                            for (&x, acc) in x.iter().zip(&mut acc) {
+                                for (sums, w) in acc[v].iter_mut().zip(w) {
+                                    dot_lane!(*sums, x, w, $lane);
+                                }
+                            }
+                        }
+                    }
+                    panel = panel.wrapping_add(width);
+                )*};
             }
+            lanes!(0 1 2 3);
+            done += 4;
         }
-        sums
+        unsafe {
+            let left = left.wrapping_add(done * QUAD);
+            quad_by_quad::<Self, MR, NV>(acc, left, step, quads - done, panel, width)
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! A kernel computes some rows of some columns of its layer: panels of outputs, or blocks of channels. Which rows and
 //! columns is all that the kernels' callers decide.
 
+use core::ops::Deref;
+
 use super::bytes;
 use crate::Isa;
 use crate::image::Image;
@@ -73,6 +75,57 @@ impl Table {
     /// The kernels of the best instruction set that this processor has.
     pub(crate) fn best() -> &'static Table {
         Isa::available().find_map(Table::new).unwrap_or(&scalar::TABLE)
+    }
+}
+
+/// The table in use. Where a target has only one there is nothing to choose: kernels are called directly, and those that a
+/// program does not call are not linked.
+#[derive(Clone, Copy)]
+pub(crate) struct Choice(
+    #[cfg(any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        all(target_arch = "wasm32", target_feature = "simd128")
+    ))]
+    &'static Table,
+);
+
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
+impl Choice {
+    pub(crate) fn of(table: &'static Table) -> Self {
+        Choice(table)
+    }
+
+    fn table(&self) -> &'static Table {
+        self.0
+    }
+}
+
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+)))]
+impl Choice {
+    pub(crate) fn of(_: &'static Table) -> Self {
+        Choice()
+    }
+
+    fn table(&self) -> &'static Table {
+        &scalar::TABLE
+    }
+}
+
+impl Deref for Choice {
+    type Target = Table;
+
+    #[inline(always)]
+    fn deref(&self) -> &Table {
+        self.table()
     }
 }
 

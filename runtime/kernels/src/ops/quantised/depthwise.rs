@@ -5,7 +5,7 @@
 //! border are what stands for 0: there is no halo in memory.
 
 use super::epilogue::{Doubles, Epilogue};
-use super::{strip, word};
+use super::{strip, taps, word};
 use crate::dot::{Dot, Inside};
 use crate::layout::{BLOCK, ByteMap, Window};
 use crate::ops::{Part, Rows};
@@ -29,6 +29,10 @@ pub(crate) unsafe fn depthwise<D: Dot>(
     section: *const f32,
     arena: *mut u8,
 ) {
+    if const { !D::VECTORS } {
+        // SAFETY: passed on.
+        return unsafe { taps::depthwise::<D>(input, window, output, part, section, arena) };
+    }
     let layer = Layer::<false> { input, window, output, to: part.from, section, arena };
     // SAFETY: passed on.
     unsafe { layer.blocks::<D>(part) }

@@ -58,50 +58,11 @@ pub(crate) unsafe fn multiply_run<D: Dot, const MR: usize, const NV: usize>(
     step: usize,
     quads: usize,
     panel: &mut Panel,
-    mut acc: Acc<D, MR, NV>,
+    acc: Acc<D, MR, NV>,
 ) -> Acc<D, MR, NV> {
-    let mut done = 0;
-    if const { D::BY_LANE } {
-        // An unknown length keeps the loop: unrolled, LLVM brings all of its loads forward, and spills.
-        let quads = core::hint::black_box(quads);
-        while done + 4 <= quads {
-            // SAFETY: every pixel has four more quads.
-            let x: [D::Left; MR] =
-                core::array::from_fn(|i| unsafe { D::lanes(left.add(i * step + done * QUAD)) });
-            macro_rules! lanes {
-                ($($lane:literal)*) => {$(
-                    // SAFETY: the panel has a row for each quad, with NV blocks.
-                    unsafe {
-                        for v in 0..NV {
-                            let w = D::right(panel.next.add(v * BLOCK).cast());
-                            for (x, acc) in x.iter().zip(&mut acc) {
-                                acc[v] = D::dot_lane::<$lane>(acc[v], *x, w);
-                            }
-                        }
-                    }
-                    panel.next = panel.next.wrapping_add(panel.width);
-                )*};
-            }
-            lanes!(0 1 2 3);
-            done += 4;
-        }
-    }
-    for k in done..quads {
-        // SAFETY: row k of the panel has NV blocks, and pixel i a quad k, by this function's contract.
-        unsafe {
-            let mut w = [D::right(panel.next.cast()); NV];
-            for (v, w) in w.iter_mut().enumerate().skip(1) {
-                *w = D::right(panel.next.add(v * BLOCK).cast());
-            }
-            for (i, acc) in acc.iter_mut().enumerate() {
-                let x = D::broadcast(left.add(i * step + k * QUAD));
-                for v in 0..NV {
-                    acc[v] = D::dot(acc[v], x, w[v]);
-                }
-            }
-            panel.next = panel.next.wrapping_add(panel.width);
-        }
-    }
+    // SAFETY: passed on.
+    let acc = unsafe { D::multiply(acc, left, step, quads, panel.next, panel.width) };
+    panel.next = panel.next.wrapping_add(quads * panel.width);
     acc
 }
 
