@@ -1,8 +1,10 @@
 //! What can go wrong before a network runs; a run itself cannot fail.
 
-use std::fmt;
+use core::fmt;
+#[cfg(feature = "std")]
 use std::path::PathBuf;
 
+#[cfg(feature = "std")]
 use mobilenet_kernels::Isa;
 use mobilenet_kernels::header::{HeaderError, Precision};
 
@@ -10,6 +12,7 @@ use mobilenet_kernels::header::{HeaderError, Precision};
 #[derive(Debug)]
 pub enum Error {
     /// A file cannot be read.
+    #[cfg(feature = "std")]
     Io {
         /// The file.
         path: PathBuf,
@@ -44,6 +47,7 @@ pub enum Error {
     /// Embedded weights are not aligned as floats need to be.
     Alignment,
     /// An instruction set that this processor lacks, or that does not exist.
+    #[cfg(feature = "std")]
     Isa(String),
     /// A slice of another length than the network takes.
     Length {
@@ -53,12 +57,14 @@ pub enum Error {
         found: usize,
     },
     /// An image cannot be decoded or used.
+    #[cfg(feature = "std")]
     Image(String),
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(feature = "std")]
             Error::Io { path, source } => write!(f, "{}: {source}", path.display()),
             Error::Header(error) => error.fmt(f),
             Error::Checksum => f.write_str("the packed weights are damaged: their checksum is another one"),
@@ -82,6 +88,7 @@ impl fmt::Display for Error {
                 write!(f, "{network} was compiled for {own} classes, these weights have {found}")
             }
             Error::Alignment => f.write_str("embedded weights must be aligned: wrap them in `Aligned`"),
+            #[cfg(feature = "std")]
             Error::Isa(name) => {
                 write!(f, "the instruction set {name} is not available here; these are: ")?;
                 for (i, isa) in Isa::available().enumerate() {
@@ -92,14 +99,16 @@ impl fmt::Display for Error {
             Error::Length { expected, found } => {
                 write!(f, "the network takes {expected} values, {found} were given")
             }
+            #[cfg(feature = "std")]
             Error::Image(message) => f.write_str(message),
         }
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
+            #[cfg(feature = "std")]
             Error::Io { source, .. } => Some(source),
             Error::Header(error) => Some(error),
             _ => None,

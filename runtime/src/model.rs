@@ -1,17 +1,20 @@
 //! A network with its weights, and the memory of a run.
 
-use std::marker::PhantomData;
-use std::num::NonZeroUsize;
-use std::path::Path;
+use core::marker::PhantomData;
+#[cfg(feature = "std")]
+use std::{num::NonZeroUsize, path::Path};
 
 use mobilenet_kernels::header::Precision;
 use mobilenet_kernels::image::Image;
-use mobilenet_kernels::network::{Array, Byte, Embedded, Line, Network, Quantised, bytes, floats_mut};
-use mobilenet_kernels::{Isa, Kernels, Team, softmax};
+use mobilenet_kernels::network::{Array, Byte, Embedded, Network, Quantised, bytes, floats_mut};
+use mobilenet_kernels::{Isa, Kernels, softmax};
+#[cfg(feature = "std")]
+use mobilenet_kernels::{Team, network::Line};
 
-use crate::{Error, Guess, Labels, Weights};
+use crate::{Error, Labels, Weights};
 
 /// The variable that forces an instruction set.
+#[cfg(feature = "std")]
 const ISA_VARIABLE: &str = "MOBILENET_ISA";
 
 /// A network with its weights. Shared between threads by reference or by clone; a clone shares the weights.
@@ -34,18 +37,37 @@ impl<N: Network> Clone for Model<N> {
     }
 }
 
-/// What one run at a time needs: [`Network::ARENA_BYTES`] of memory on the heap, and threads, if it is to have more than the
-/// calling one.
+/// What one run at a time needs: [`Network::ARENA_BYTES`] of memory, and threads, if it is to have more than the calling one.
 #[derive(Debug)]
 pub struct Scratch<N: Network> {
-    arena: Box<N::Arena>,
+    arena: Memory<N::Arena>,
+    #[cfg(feature = "std")]
     team: Option<Team>,
+}
+
+/// Where an arena is.
+#[derive(Debug)]
+enum Memory<A: 'static> {
+    #[cfg(feature = "std")]
+    Heap(Box<A>),
+    Static(&'static mut A),
 }
 
 impl<N: Network> Scratch<N> {
     /// Allocates it.
+    #[cfg(feature = "std")]
     pub fn new() -> Self {
-        Scratch { arena: N::Arena::boxed(Line::ZERO), team: None }
+        Scratch { arena: Memory::Heap(N::Arena::boxed(Line::ZERO)), team: None }
+    }
+
+    /// Memory that is there for good, where there is no heap: a `static` of type `[Line; ARENA_BYTES / 64]`. What it holds
+    /// does not matter.
+    pub fn from_static(arena: &'static mut N::Arena) -> Self {
+        Scratch {
+            arena: Memory::Static(arena),
+            #[cfg(feature = "std")]
+            team: None,
+        }
     }
 
     /// The same with so many threads, which share the work of each layer: the calling one, and others that are started here
@@ -60,6 +82,7 @@ impl<N: Network> Scratch<N> {
     /// let mut scratch = model.scratch().with_threads(NonZeroUsize::new(2).unwrap());
     /// # }
     /// ```
+    #[cfg(feature = "std")]
     pub fn with_threads(mut self, threads: NonZeroUsize) -> Self {
         self.team = (threads.get() > 1).then(|| Team::new(threads));
         self
@@ -67,11 +90,18 @@ impl<N: Network> Scratch<N> {
 
     /// Kernels with the threads of this scratch, and its arena.
     fn parts(&mut self, kernels: Kernels<'static>) -> (Kernels<'_>, &mut [f32]) {
+        #[cfg(feature = "std")]
         let kernels = self.team.as_ref().map_or(kernels, |team| kernels.on(team));
-        (kernels, floats_mut(self.arena.as_mut_slice()))
+        let arena = match &mut self.arena {
+            #[cfg(feature = "std")]
+            Memory::Heap(arena) => &mut **arena,
+            Memory::Static(arena) => arena,
+        };
+        (kernels, floats_mut(arena.as_mut_slice()))
     }
 }
 
+#[cfg(feature = "std")]
 impl<N: Network> Default for Scratch<N> {
     fn default() -> Self {
         Scratch::new()
@@ -148,8 +178,9 @@ impl<N: Network> Model<N> {
     where
         N: Embedded,
     {
-        let kernels = kernels_by_variable(N::PRECISION).unwrap_or_else(|error| {
-            eprintln!("{error}; the best is used");
+        let kernels = kernels_by_variable(N::PRECISION).unwrap_or_else(|_error| {
+            #[cfg(feature = "std")]
+            eprintln!("{_error}; the best is used");
             Kernels::best(N::PRECISION)
         });
         Model::with_kernels(Weights::embedded::<N>(), kernels)
@@ -165,6 +196,7 @@ impl<N: Network> Model<N> {
     /// # Errors
     ///
     /// Where the file cannot be read or used; as [`new`](Self::new).
+    #[cfg(feature = "std")]
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         Model::new(Weights::read(path)?)
     }
@@ -180,6 +212,7 @@ impl<N: Network> Model<N> {
     /// # Errors
     ///
     /// Where this processor lacks it.
+    #[cfg(feature = "std")]
     pub fn with_isa(mut self, isa: Isa) -> Result<Self, Error> {
         self.kernels = Kernels::new(isa).ok_or_else(|| Error::Isa(isa.to_string()))?;
         Ok(self)
@@ -201,6 +234,7 @@ impl<N: Network> Model<N> {
     }
 
     /// The memory that a run needs; one a thread.
+    #[cfg(feature = "std")]
     pub fn scratch(&self) -> Scratch<N> {
         Scratch::new()
     }
@@ -307,7 +341,8 @@ impl<N: Network> Model<N> {
     }
 
     /// The `count` most probable classes, best first.
-    pub fn top(&self, probabilities: &N::Scores, count: usize) -> Vec<Guess<'_>> {
+    #[cfg(feature = "std")]
+    pub fn top(&self, probabilities: &N::Scores, count: usize) -> Vec<crate::Guess<'_>> {
         self.labels.top(probabilities.as_slice(), count)
     }
 
@@ -332,15 +367,23 @@ fn check_length<N: Network>(image: Image<'_>) -> Result<(), Error> {
 /// # Errors
 ///
 /// Where the variable names none that this processor has.
+#[cfg(feature = "std")]
 pub fn preferred_isa(precision: Precision) -> Result<Isa, Error> {
     kernels_by_variable(precision).map(|kernels| kernels.isa())
 }
 
 /// The kernels that the variable asks for, or the best.
+#[cfg(feature = "std")]
 fn kernels_by_variable(precision: Precision) -> Result<Kernels<'static>, Error> {
     let Some(name) = std::env::var_os(ISA_VARIABLE) else { return Ok(Kernels::best(precision)) };
     let kernels = name.to_str().and_then(|name| name.parse().ok()).and_then(Kernels::new);
     kernels.ok_or_else(|| Error::Isa(format!("{}, of {ISA_VARIABLE},", name.to_string_lossy())))
+}
+
+/// The best kernels: without an operating system there are no variables.
+#[cfg(not(feature = "std"))]
+fn kernels_by_variable(precision: Precision) -> Result<Kernels<'static>, Error> {
+    Ok(Kernels::best(precision))
 }
 
 /// A compiled network that has no weights yet: what `mobilenet!("0.75_MobileNet_medium")` gives.
@@ -363,6 +406,7 @@ impl<N: Network> Blueprint<N> {
     /// # Errors
     ///
     /// As [`Model::load`].
+    #[cfg(feature = "std")]
     pub fn load(self, path: impl AsRef<Path>) -> Result<Model<N>, Error> {
         Model::load(path)
     }

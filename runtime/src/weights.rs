@@ -1,13 +1,14 @@
 //! Packed weights: embedded in the executable, or read from a `.mnw` file.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
-use std::sync::Arc;
+#[cfg(feature = "std")]
+use std::{fs::File, io::Read, path::Path, sync::Arc};
 
 use mobilenet_kernels::header::{self, Header, HeaderError, Precision};
 use mobilenet_kernels::image::Preprocess;
-use mobilenet_kernels::network::{Embedded, Line, Network, as_floats, bytes_mut, floats};
+use mobilenet_kernels::network::{Embedded, Network, as_floats};
+#[cfg(feature = "std")]
+use mobilenet_kernels::network::{Line, bytes_mut, floats};
+#[cfg(feature = "std")]
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{Error, Labels};
@@ -23,10 +24,12 @@ pub struct Weights {
 #[derive(Clone, Debug)]
 enum Values {
     Static(&'static [f32]),
+    #[cfg(feature = "std")]
     Shared(Arc<Vec<Line>>),
 }
 
 /// The bytes of a file: no more than its header says and one, so that what is no packed file is not read into memory.
+#[cfg(feature = "std")]
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let mut bytes = Vec::new();
@@ -42,7 +45,7 @@ impl Weights {
     pub fn embedded<N: Embedded>() -> Self {
         let packed = N::PACKED;
         let (header, values) = (*packed.header(), Values::Static(packed.values()));
-        Weights { header, values, labels: Labels::parse(packed.labels()) }
+        Weights { header, values, labels: Labels::from_static(packed.labels()) }
     }
 
     /// Weights from bytes that are there for good, in flash or in a memory map, used where they are. Their checksum is
@@ -55,7 +58,8 @@ impl Weights {
         let header = Header::parse(file).map_err(Error::Header)?;
         let (payload, labels) = file[header::LEN..].split_at(header.payload);
         let values = Values::Static(as_floats(payload).ok_or(Error::Alignment)?);
-        Ok(Weights { header, values, labels: Labels::parse(&String::from_utf8_lossy(labels)) })
+        let labels = core::str::from_utf8(labels).map_err(|_| Error::Header(HeaderError::Field("labels")))?;
+        Ok(Weights { header, values, labels: Labels::from_static(labels) })
     }
 
     /// Weights from the bytes of a file: copied, and their checksum compared.
@@ -63,6 +67,7 @@ impl Weights {
     /// # Errors
     ///
     /// Where the bytes are no packed weights, or damaged.
+    #[cfg(feature = "std")]
     pub fn from_bytes(file: &[u8]) -> Result<Self, Error> {
         let header = Header::parse(file).map_err(Error::Header)?;
         if xxh3_64(&file[header::LEN..]) != header.checksum {
@@ -80,6 +85,7 @@ impl Weights {
     /// # Errors
     ///
     /// Where the file cannot be read, holds no packed weights, or is damaged.
+    #[cfg(feature = "std")]
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let file = read(path).map_err(|source| Error::Io { path: path.into(), source })?;
@@ -109,6 +115,7 @@ impl Weights {
     pub(crate) fn values(&self) -> &[f32] {
         match &self.values {
             Values::Static(values) => values,
+            #[cfg(feature = "std")]
             Values::Shared(lines) => floats(lines),
         }
     }

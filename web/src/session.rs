@@ -34,7 +34,7 @@ impl<N: Network> Session for Loaded<N> {
         let ([height, width, channels], isa) = (N::INPUT, self.model.isa());
         let (name, classes, embedding, arena, macs) =
             (N::NAME, N::CLASSES, N::EMBEDDING, N::ARENA_BYTES, N::MACS);
-        let labels = self.model.labels().names().join("\n");
+        let labels = self.model.labels().names().collect::<Vec<_>>().join("\n");
         format!(
             "{isa}\n{name}\n{height}\n{width}\n{channels}\n{classes}\n{embedding}\n{arena}\n{macs}\n{labels}"
         )

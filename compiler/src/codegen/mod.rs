@@ -79,7 +79,7 @@ pub fn network(network: &Network<'_>) -> TokenStream {
     let constants = steps.iter().flatten().map(constant);
     let streams = steps.iter().filter(|calls| calls.len() > 1).map(|calls| stream(calls));
     let classifier = plan.parts().find_map(classifier);
-    let (imports, vectors) = (imports(network, &steps), bytes::constants(network));
+    let (imports, vectors) = (imports(network), bytes::constants(network));
     let (implementation, quantised) = (implementation(network, &steps), bytes::implementation(network));
     let embedded = embedded(network);
     quote! {
@@ -106,7 +106,7 @@ pub fn network(network: &Network<'_>) -> TokenStream {
 }
 
 /// What the layers' constants are made of.
-fn imports(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream {
+fn imports(network: &Network<'_>) -> TokenStream {
     let kernels = &network.kernels;
     if network.plan.output.is_none() {
         return quote! {
@@ -114,10 +114,8 @@ fn imports(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream {
             use #kernels::layout::{Map, Storage, Window};
         };
     }
-    let stage = steps.iter().any(|calls| calls.len() > 1).then(|| quote!(use #kernels::layer::Stage;));
     quote! {
         use #kernels::layer::Checked;
-        #stage
         use #kernels::layout::{Map, Window};
         use #kernels::quantised::layer::*;
     }
@@ -166,10 +164,8 @@ fn constant(call: &Call<'_>) -> TokenStream {
 fn stream(calls: &[Call<'_>]) -> TokenStream {
     let count = number(calls.len());
     let stages = calls.iter().map(|Call { part, constant, .. }| match part.kernel {
-        Kernel::Stem(_) => quote!(Stage::Stem(#constant)),
+        Kernel::Stem(_) | Kernel::Bytes(ByteKernel::Stem(_)) => quote!(Stage::Stem(#constant)),
         Kernel::Conv(_) => quote!(Stage::Conv(#constant)),
-        Kernel::Bytes(ByteKernel::Stem(_)) => quote!(Stage::ByteStem(#constant)),
-        Kernel::Bytes(_) => quote!(Stage::ByteSeparable(#constant)),
         _ => quote!(Stage::Separable(#constant)),
     });
     quote! {
@@ -294,7 +290,9 @@ fn precision(network: &Network<'_>) -> TokenStream {
 /// One step as a statement.
 fn call(calls: &[Call<'_>]) -> TokenStream {
     let [Call { part, constant, descriptor: (kind, _) }] = calls else {
-        return quote!(kernels.stream(&layers::STREAMED, image, weights, arena););
+        let bytes = calls.iter().any(|call| matches!(call.part.kernel, Kernel::Bytes(_)));
+        let bytes = bytes.then(|| quote!(.bytes()));
+        return quote!(kernels #bytes.stream(&layers::STREAMED, image, weights, arena););
     };
     let method = names::method(&kind.to_string());
     match &part.kernel {

@@ -148,14 +148,13 @@ fn kernels<'t>(kernels: Kernels<'static>, team: Option<&'t Team>) -> Kernels<'t>
 
 fn run_step(step: &Step, kernels: Kernels<'_>, image: Image<'_>, weights: &[f32], arena: &mut [f32]) {
     let [part] = &step.parts[..] else {
-        let mut stages = step.parts.iter().filter_map(|part| part.kernel.stage());
-        // On the stack: nothing is allocated while a network runs.
-        let mut list = [None; Kernels::MOST_STAGES];
-        let count = list.iter_mut().map_while(|slot| stages.next().map(|stage| *slot = Some(stage))).count();
-        if let Some(first) = list[0] {
-            let list = list.map(|stage| stage.unwrap_or(first));
-            kernels.stream(&list[..count], image, weights, arena);
-        }
+        let floats = step.parts.iter().filter_map(|part| part.kernel.stage());
+        let bytes = step.parts.iter().filter_map(|part| match &part.kernel {
+            Kernel::Bytes(kernel) => kernel.stage(),
+            _ => None,
+        });
+        with_stages(floats, |stages| kernels.stream(stages, image, weights, arena));
+        with_stages(bytes, |stages| kernels.bytes().stream(stages, image, weights, arena));
         return;
     };
     match &part.kernel {
@@ -170,6 +169,15 @@ fn run_step(step: &Step, kernels: Kernels<'_>, image: Image<'_>, weights: &[f32]
         Kernel::FullyConnected(layer) => kernels.fully_connected(layer, weights, arena),
         Kernel::Softmax(layer) => kernels.softmax(layer, arena),
         Kernel::Bytes(kernel) => run_bytes(kernel, kernels, image, weights, arena),
+    }
+}
+
+/// Calls `run` with stages on the stack, if there are any: nothing is allocated while a network runs.
+fn with_stages<S: Copy>(mut stages: impl Iterator<Item = S>, run: impl FnOnce(&[S])) {
+    let mut list = [None; Kernels::MOST_STAGES];
+    let count = list.iter_mut().map_while(|slot| stages.next().map(|stage| *slot = Some(stage))).count();
+    if let Some(first) = list[0] {
+        run(&list.map(|stage| stage.unwrap_or(first))[..count]);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Layers of networks of bytes: kernel calls and what their sections hold.
 
-use mobilenet_kernels::layer::{Checked, Stage};
+use mobilenet_kernels::layer::Checked;
 use mobilenet_kernels::layout::ByteMap;
 use mobilenet_kernels::quantised::layer::{
-    Depthwise, Dequantise, FullyConnected, Pointwise, Pool, Separable, Softmax, Stem,
+    Depthwise, Dequantise, FullyConnected, Pointwise, Pool, Separable, Softmax, Stage, Stem,
 };
 use mobilenet_kernels::quantised::layout::{AFFINE, MEAN, SOFTMAX, Section};
 
@@ -81,11 +81,11 @@ impl ByteKernel {
         }
     }
 
-    /// This kernel as a stage of a stream, if it can be one.
+    /// This kernel as a stage of a stream of bytes, if it can be one.
     pub fn stage(&self) -> Option<Stage> {
         match self {
-            ByteKernel::Stem(layer) => Some(Stage::ByteStem(*layer)),
-            ByteKernel::Separable(layer) => Some(Stage::ByteSeparable(*layer)),
+            ByteKernel::Stem(layer) => Some(Stage::Stem(*layer)),
+            ByteKernel::Separable(layer) => Some(Stage::Separable(*layer)),
             _ => None,
         }
     }

@@ -135,13 +135,12 @@ impl Kernel {
         }
     }
 
-    /// This kernel as a stage of a stream, if it can be one.
+    /// This kernel as a stage of a stream of floats, if it can be one.
     pub fn stage(&self) -> Option<Stage> {
         match self {
             Kernel::Stem(layer) => Some(Stage::Stem(*layer)),
             Kernel::Conv(layer) => Some(Stage::Conv(*layer)),
             Kernel::Separable(layer) => Some(Stage::Separable(*layer)),
-            Kernel::Bytes(kernel) => kernel.stage(),
             _ => None,
         }
     }

@@ -7,7 +7,6 @@ pub struct PersonDetect;
 const _: () = {
     mod layers {
         use ::mobilenet_runtime::kernels::layer::Checked;
-        use ::mobilenet_runtime::kernels::layer::Stage;
         use ::mobilenet_runtime::kernels::layout::{Map, Window};
         use ::mobilenet_runtime::kernels::quantised::layer::*;
 
@@ -188,11 +187,11 @@ const _: () = {
 
         /// The first layers, which run together row by row.
         pub(super) const STREAMED: [Stage; 5] = [
-            Stage::ByteStem(CONV1),
-            Stage::ByteSeparable(CONV_DW_1_CONV_PW_1),
-            Stage::ByteSeparable(CONV_DW_2_CONV_PW_2),
-            Stage::ByteSeparable(CONV_DW_3_CONV_PW_3),
-            Stage::ByteSeparable(CONV_DW_4_CONV_PW_4),
+            Stage::Stem(CONV1),
+            Stage::Separable(CONV_DW_1_CONV_PW_1),
+            Stage::Separable(CONV_DW_2_CONV_PW_2),
+            Stage::Separable(CONV_DW_3_CONV_PW_3),
+            Stage::Separable(CONV_DW_4_CONV_PW_4),
         ];
 
         /// The features as numbers.
@@ -255,7 +254,7 @@ const _: () = {
             image: ::mobilenet_runtime::kernels::image::Image<'_>,
             arena: &mut [f32],
         ) {
-            kernels.stream(&layers::STREAMED, image, weights, arena);
+            kernels.bytes().stream(&layers::STREAMED, image, weights, arena);
             kernels.bytes().separable(&layers::CONV_DW_5_CONV_PW_5, weights, arena);
             kernels.bytes().separable(&layers::CONV_DW_6_CONV_PW_6, weights, arena);
             kernels.bytes().separable(&layers::CONV_DW_7_CONV_PW_7, weights, arena);

@@ -30,25 +30,28 @@ pub enum Isa {
     Avx2,
     /// Any x86-64.
     Sse2,
+    /// 64-bit ARM with dot products of bytes. Networks of floats run as with NEON.
+    NeonDot,
     /// Any 64-bit ARM.
     Neon,
     /// WebAssembly with relaxed SIMD: vectors and fused multiply-adds.
     RelaxedSimd,
     /// WebAssembly with SIMD.
     Simd128,
-    /// Any processor.
+    /// Any processor. Networks of bytes use the DSP extension of Cortex-M4F and M7, where those are compiled for.
     Scalar,
 }
 
 impl Isa {
     /// All of them, best first.
-    pub const ALL: [Isa; 10] = [
+    pub const ALL: [Isa; 11] = [
         Isa::Amx,
         Isa::Avx512Bf16,
         Isa::Avx512,
         Isa::AvxVnni,
         Isa::Avx2,
         Isa::Sse2,
+        Isa::NeonDot,
         Isa::Neon,
         Isa::RelaxedSimd,
         Isa::Simd128,
@@ -64,6 +67,7 @@ impl Isa {
             Isa::AvxVnni => "avxvnni",
             Isa::Avx2 => "avx2",
             Isa::Sse2 => "sse2",
+            Isa::NeonDot => "neondot",
             Isa::Neon => "neon",
             Isa::RelaxedSimd => "relaxed-simd",
             Isa::Simd128 => "simd128",
@@ -85,6 +89,10 @@ impl Isa {
             Isa::Avx2 => has!("avx2", "fma", "f16c"),
             Isa::Sse2 => cfg!(target_arch = "x86_64"),
             #[cfg(all(target_arch = "aarch64", feature = "std"))]
+            Isa::NeonDot => Isa::Neon.is_available() && std::arch::is_aarch64_feature_detected!("dotprod"),
+            #[cfg(not(all(target_arch = "aarch64", feature = "std")))]
+            Isa::NeonDot => Isa::Neon.is_available() && cfg!(target_feature = "dotprod"),
+            #[cfg(all(target_arch = "aarch64", feature = "std"))]
             Isa::Neon => std::arch::is_aarch64_feature_detected!("neon"),
             #[cfg(not(all(target_arch = "aarch64", feature = "std")))]
             Isa::Neon => cfg!(all(target_arch = "aarch64", target_feature = "neon")),
@@ -104,7 +112,7 @@ impl Isa {
         match self {
             Isa::Amx => !matches!(precision, Precision::F32),
             Isa::Avx512Bf16 => matches!(precision, Precision::Bf16),
-            Isa::AvxVnni => matches!(precision, Precision::Uint8 | Precision::Int8),
+            Isa::AvxVnni | Isa::NeonDot => matches!(precision, Precision::Uint8 | Precision::Int8),
             _ => true,
         }
     }

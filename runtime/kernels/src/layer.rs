@@ -225,10 +225,6 @@ pub enum Stage {
     Conv(Checked<Conv>),
     /// A depthwise-separable block.
     Separable(Checked<Separable>),
-    /// The first convolution of a network of bytes.
-    ByteStem(Checked<crate::quantised::layer::Stem>),
-    /// A depthwise-separable block of bytes.
-    ByteSeparable(Checked<crate::quantised::layer::Separable>),
 }
 
 /// The larger of two ends.

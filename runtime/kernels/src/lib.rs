@@ -8,7 +8,7 @@
 //! * [`reference`](mod@reference) has the obvious loops, which say what the right answer is;
 //! * [`network`] is what generated code implements.
 //!
-//! This is the only crate of the project with `unsafe` code, but for the boundary to C in examples/c. Kernels work with raw pointers inside an arena; that
+//! This is the only crate of the project with `unsafe` code, but for the boundary to C in examples/c and the board of examples/firmware. Kernels work with raw pointers inside an arena; that
 //! every access stays inside follows from [`layer::Checked`].
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 

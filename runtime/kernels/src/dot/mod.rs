@@ -4,6 +4,9 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+pub(crate) mod pairs;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
@@ -12,12 +15,16 @@ mod vnni;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::{Avx2, AvxVnni};
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::{Neon, NeonDot};
 pub(crate) use scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use sse2::Sse2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use vnni::Vnni;
 
+use crate::layout::BLOCK;
+use crate::quantised::layout::QUAD;
 use crate::simd::Simd;
 
 /// Which of four neighbouring pixels are inside a map: two bits each.
@@ -83,9 +90,15 @@ pub(crate) trait Dot: Copy {
     const COLUMN: usize;
     /// Rows of depthwise output computed together, 1 or 2.
     const ROWS: usize;
+    /// Whether sums are vectors. Where they are not, depthwise convolutions go tap by tap.
+    const VECTORS: bool = true;
     /// Whether [`Kind::Pair`](crate::quantised::layout::Kind::Pair) is computed as its name says, because single multiply-adds can
     /// be rounded down. All others are too then, which [their proof](crate::quantised::pack::Epilogue::float) allows.
     const PAIRS: bool = false;
+
+    /// Whether [`dot`](Dot::dot) takes left operands less 128. [`rest`](Dot::rest) is what that leaves out of sums: in a matrix
+    /// product the same for all pixels.
+    const FLIPPED: bool = false;
 
     /// Calls `f` as a function of its own with the instruction set switched on. `f` must be `#[inline(always)]`.
     unsafe fn call(f: impl FnOnce());
@@ -109,6 +122,26 @@ pub(crate) trait Dot: Copy {
     unsafe fn right(from: *const i32) -> Self::Right;
     /// Adds the products of each quad to its sum, wrapping.
     unsafe fn dot(sums: Self::Sums, left: Self::Left, right: Self::Right) -> Self::Sums;
+    /// Adds what [`dot`](Dot::dot) leaves out: the products of `right` with quads of 128.
+    #[inline(always)]
+    unsafe fn rest(sums: Self::Sums, _: Self::Right) -> Self::Sums {
+        sums
+    }
+
+    /// Adds the products of `quads` consecutive quads of MR pixels, `step` bytes apart, with as many rows of a panel, `width`
+    /// words apart, of which NV blocks are there.
+    #[inline(always)]
+    unsafe fn multiply<const MR: usize, const NV: usize>(
+        acc: [[Self::Sums; NV]; MR],
+        left: *const u8,
+        step: usize,
+        quads: usize,
+        panel: *const f32,
+        width: usize,
+    ) -> [[Self::Sums; NV]; MR] {
+        // SAFETY: passed on.
+        unsafe { quad_by_quad::<Self, MR, NV>(acc, left, step, quads, panel, width) }
+    }
 
     /// The totals of 16 pixels, whose sums are four each.
     unsafe fn totals(sums: [Self::Sums; 4]) -> Self::Sums;
@@ -128,4 +161,53 @@ pub(crate) trait Dot: Copy {
     unsafe fn bytes(byte: u8) -> Self::Bytes;
     /// Writes four blocks of sums as the nearest bytes between two bounds, the first `pixels` of them.
     unsafe fn store_bytes(to: *mut u8, sums: [Self::Sums; 4], pixels: usize, bounds: [Self::Bytes; 2]);
+    /// Both at once: four blocks of sums [scaled](Self::scale), as bytes.
+    #[inline(always)]
+    unsafe fn finish(
+        to: *mut u8,
+        [a, b, c, d]: [Self::Sums; 4],
+        factors: Self::Factors,
+        pixels: usize,
+        bounds: [Self::Bytes; 2],
+    ) {
+        // SAFETY: passed on.
+        unsafe {
+            let scaled = [
+                Self::scale(a, factors),
+                Self::scale(b, factors),
+                Self::scale(c, factors),
+                Self::scale(d, factors),
+            ];
+            Self::store_bytes(to, scaled, pixels, bounds);
+        }
+    }
+}
+
+/// [`Dot::multiply`] by its methods: a row of the panel after the other.
+#[inline(always)]
+unsafe fn quad_by_quad<D: Dot, const MR: usize, const NV: usize>(
+    mut acc: [[D::Sums; NV]; MR],
+    left: *const u8,
+    step: usize,
+    quads: usize,
+    mut panel: *const f32,
+    width: usize,
+) -> [[D::Sums; NV]; MR] {
+    for k in 0..quads {
+        // SAFETY: row k of the panel has NV blocks, and pixel i a quad k, by the contract of the trait.
+        unsafe {
+            let mut w = [D::right(panel.cast()); NV];
+            for (v, w) in w.iter_mut().enumerate().skip(1) {
+                *w = D::right(panel.add(v * BLOCK).cast());
+            }
+            for (i, acc) in acc.iter_mut().enumerate() {
+                let x = D::broadcast(left.add(i * step + k * QUAD));
+                for v in 0..NV {
+                    acc[v] = D::dot(acc[v], x, w[v]);
+                }
+            }
+            panel = panel.wrapping_add(width);
+        }
+    }
+    acc
 }

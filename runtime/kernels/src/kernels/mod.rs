@@ -8,7 +8,7 @@ mod table;
 
 pub use bytes::Bytes;
 use share::Memory;
-pub(crate) use table::Table;
+use table::{Choice, Table};
 
 use crate::Isa;
 #[cfg(feature = "std")]
@@ -20,13 +20,12 @@ use crate::layer::{
     Stage, Stem,
 };
 use crate::ops;
-use stream::Stream;
 
 /// The kernels of one instruction set, on one thread or on a team. That a value exists shows that this processor has the
 /// set.
 #[derive(Clone, Copy)]
 pub struct Kernels<'t> {
-    table: &'static Table,
+    table: Choice,
     #[cfg(feature = "std")]
     team: Option<&'t Team>,
     #[cfg(not(feature = "std"))]
@@ -51,7 +50,7 @@ impl Kernels<'static> {
     }
 
     fn alone(table: &'static Table) -> Self {
-        Kernels { table, team: Default::default() }
+        Kernels { table: Choice::of(table), team: Default::default() }
     }
 }
 
@@ -206,24 +205,6 @@ impl<'t> Kernels<'t> {
     /// Where weights, arena or image do not fit, or there are more than [`MOST_STAGES`](Self::MOST_STAGES) stages.
     #[inline]
     pub fn stream(&self, stages: &[Stage], image: Image<'_>, weights: &[f32], arena: &mut [f32]) {
-        assert!(stages.len() <= Self::MOST_STAGES, "too many stages");
-        let mut memory = Memory { weights: weights.as_ptr(), arena: arena.as_mut_ptr() };
-        for stage in stages {
-            memory = match stage {
-                Stage::Stem(layer) => {
-                    assert_fits(layer.layer().image, image);
-                    starts(layer, weights, arena)
-                }
-                Stage::Conv(layer) => starts(layer, weights, arena),
-                Stage::Separable(layer) => starts(layer, weights, arena),
-                Stage::ByteStem(layer) => {
-                    assert_fits(layer.layer().image, image);
-                    starts(layer, weights, arena)
-                }
-                Stage::ByteSeparable(layer) => starts(layer, weights, arena),
-            };
-        }
-        // SAFETY: all stages are checked against weights, arena and image.
-        unsafe { Stream::new(*self, stages, image, memory).run() }
+        stream::run(*self, stages, image, weights, arena);
     }
 }

@@ -4,6 +4,8 @@
 //! A kernel computes some rows of some columns of its layer: panels of outputs, or blocks of channels. Which rows and
 //! columns is all that the kernels' callers decide.
 
+use core::ops::Deref;
+
 use super::{bf16, bytes};
 use crate::Isa;
 use crate::header::Precision;
@@ -62,6 +64,8 @@ impl Table {
             #[cfg(target_arch = "x86_64")]
             Isa::Sse2 => Some(&sse2::TABLE),
             #[cfg(target_arch = "aarch64")]
+            Isa::NeonDot => Some(&NEON_DOT),
+            #[cfg(target_arch = "aarch64")]
             Isa::Neon => Some(&neon::TABLE),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
             Isa::RelaxedSimd => Some(&relaxed_simd::TABLE),
@@ -76,6 +80,57 @@ impl Table {
     /// The kernels of the best instruction set that this processor has for a precision.
     pub(crate) fn best(precision: Precision) -> &'static Table {
         Isa::available_for(precision).find_map(Table::new).unwrap_or(&scalar::TABLE)
+    }
+}
+
+/// The table in use. Where a target has only one there is nothing to choose: kernels are called directly, and those that a
+/// program does not call are not linked.
+#[derive(Clone, Copy)]
+pub(crate) struct Choice(
+    #[cfg(any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        all(target_arch = "wasm32", target_feature = "simd128")
+    ))]
+    &'static Table,
+);
+
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
+impl Choice {
+    pub(crate) fn of(table: &'static Table) -> Self {
+        Choice(table)
+    }
+
+    fn table(&self) -> &'static Table {
+        self.0
+    }
+}
+
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+)))]
+impl Choice {
+    pub(crate) fn of(_: &'static Table) -> Self {
+        Choice()
+    }
+
+    fn table(&self) -> &'static Table {
+        &scalar::TABLE
+    }
+}
+
+impl Deref for Choice {
+    type Target = Table;
+
+    #[inline(always)]
+    fn deref(&self) -> &Table {
+        self.table()
     }
 }
 
@@ -137,7 +192,7 @@ instantiate!(avx2, simd::Avx2, Isa::Avx2, avx2, features "avx2,fma,f16c");
 #[cfg(target_arch = "x86_64")]
 instantiate!(sse2, simd::Sse2, Isa::Sse2, sse2);
 #[cfg(target_arch = "aarch64")]
-instantiate!(neon, simd::Neon, Isa::Neon, scalar, features "neon");
+instantiate!(neon, simd::Neon, Isa::Neon, neon, features "neon");
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
 instantiate!(relaxed_simd, simd::RelaxedSimd, Isa::RelaxedSimd, scalar);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -161,3 +216,6 @@ static AVX512_BF16: Table = Table {
     bf16: &bf16::avx512bf16::TABLE,
     ..avx512::PARTS
 };
+/// To floats the same as NEON.
+#[cfg(target_arch = "aarch64")]
+static NEON_DOT: Table = Table { isa: Isa::NeonDot, bytes: &bytes::neon_dot::TABLE, ..neon::PARTS };

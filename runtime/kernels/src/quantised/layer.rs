@@ -122,6 +122,15 @@ pub struct Softmax {
     pub weights: usize,
 }
 
+/// A layer that can compute a few rows at a time: a stage of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// The first convolution.
+    Stem(Checked<Stem>),
+    /// A depthwise-separable block.
+    Separable(Checked<Separable>),
+}
+
 /// Bytes of a vector as the numbers that they stand for. Weights: [`AFFINE`] words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Dequantise {

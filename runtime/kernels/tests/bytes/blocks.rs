@@ -1,10 +1,9 @@
 //! Separable blocks, in place and streamed.
 
 use mobilenet_kernels::image::Image;
-use mobilenet_kernels::layer::Stage;
 use mobilenet_kernels::layout::{ByteMap, Order, Window};
 use mobilenet_kernels::network::{Line, floats};
-use mobilenet_kernels::quantised::layer::{Separable, Stem};
+use mobilenet_kernels::quantised::layer::{Separable, Stage, Stem};
 use mobilenet_kernels::quantised::layout::Kind;
 use mobilenet_kernels::reference::Sizes;
 
@@ -159,11 +158,16 @@ fn streams_are_the_same_as_layers_one_by_one() {
             let second = separable(maps[0], same, maps[1], starts, &second);
             let third = separable(maps[1], halve_again, maps[2], ends, &third);
             let (stem, second, third) = (stem.checked(), second.checked(), third.checked());
-            let stages = [Stage::ByteStem(stem), Stage::ByteSeparable(second), Stage::ByteSeparable(third)];
+            let stages = [Stage::Stem(stem), Stage::Separable(second), Stage::Separable(third)];
             let len = stem.arena_end().max(second.arena_end()).max(third.arena_end());
             each(|kernels, name| {
                 let mut arena = Arena::of(len);
-                kernels.stream(&stages, Image::Pixels(&pixels, &NORMALISE), floats(&weights), arena.slice());
+                kernels.bytes().stream(
+                    &stages,
+                    Image::Pixels(&pixels, &NORMALISE),
+                    floats(&weights),
+                    arena.slice(),
+                );
                 assert_eq!(arena.read(&maps[2]), expected, "{size}, strip {strip}, {name}");
             });
         }

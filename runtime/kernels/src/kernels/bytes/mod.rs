@@ -1,6 +1,7 @@
 //! The kernels of networks of bytes.
 
 mod share;
+mod stream;
 mod table;
 
 pub(super) use table::*;
@@ -10,7 +11,7 @@ use crate::image::Image;
 use crate::layer::Checked;
 use crate::ops::quantised::vector;
 use crate::quantised::layer::{
-    Depthwise, Dequantise, FullyConnected, Pointwise, Pool, Separable, Softmax, Stem,
+    Depthwise, Dequantise, FullyConnected, Pointwise, Pool, Separable, Softmax, Stage, Stem,
 };
 
 /// [`Kernels`](super::Kernels) for networks of bytes.
@@ -75,6 +76,12 @@ impl Bytes<'_> {
         let memory = starts(layer, weights, arena);
         // SAFETY: as in depthwise.
         unsafe { self.sharing(layer).fully_connected_columns(layer.layer(), memory) }
+    }
+
+    /// Runs layers together, as [`Kernels::stream`] does.
+    #[inline]
+    pub fn stream(&self, stages: &[Stage], image: Image<'_>, weights: &[f32], arena: &mut [f32]) {
+        super::stream::run(self.0, stages, image, weights, arena);
     }
 
     /// Runs a softmax.

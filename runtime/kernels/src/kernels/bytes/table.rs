@@ -99,6 +99,10 @@ instantiate!(avx_vnni, dot::AvxVnni, features "avx2,fma,avxvnni");
 instantiate!(avx2, dot::Avx2, features "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 instantiate!(sse2, dot::Sse2);
+#[cfg(target_arch = "aarch64")]
+instantiate!(neon_dot, dot::NeonDot, features "neon,dotprod");
+#[cfg(target_arch = "aarch64")]
+instantiate!(neon, dot::Neon, features "neon");
 instantiate!(scalar, dot::Scalar);
 
 /// VNNI, and AMX for separable blocks.

@@ -5,7 +5,7 @@
 //! border are what stands for 0: there is no halo in memory.
 
 use super::epilogue::{Doubles, Epilogue};
-use super::{strip, word};
+use super::{strip, taps, word};
 use crate::dot::{Dot, Inside};
 use crate::layout::{BLOCK, ByteMap, Window};
 use crate::ops::{Part, Rows};
@@ -29,6 +29,10 @@ pub(crate) unsafe fn depthwise<D: Dot>(
     section: *const f32,
     arena: *mut u8,
 ) {
+    if const { !D::VECTORS } {
+        // SAFETY: passed on.
+        return unsafe { taps::depthwise::<D>(input, window, output, part, section, arena) };
+    }
     let layer = Layer::<false> { input, window, output, to: part.from, section, arena };
     // SAFETY: passed on.
     unsafe { layer.blocks::<D>(part) }
@@ -149,16 +153,26 @@ impl<const STRIP: bool> Layer<'_, STRIP> {
                 lower[1][i] = words[3][i].wrapping_sub(byte);
             }
             let kernels = if lower[1] != [0; BLOCK] { 2 } else { usize::from(lower[0] != [0; BLOCK]) };
+            let kernel = [both::<D>(&words[0]), both::<D>(&words[1]), both::<D>(&words[2])];
+            let mut bias = epilogue.bias::<D>();
+            for [quads, _] in kernel {
+                bias = D::rest(bias, quads);
+            }
+            for lower in lower.iter().take(kernels) {
+                for [quads, _] in even::<D>(lower) {
+                    bias = D::rest(bias, quads);
+                }
+            }
             let block = Block::<D, STRIP> {
                 layer: self,
                 block,
                 outside: word(self.section, Word::InputZero) as u8,
-                bias: epilogue.bias::<D>(),
+                bias,
                 epilogue,
                 bounds: epilogue.bounds::<D>(),
                 factors: epilogue.factors::<D>(),
                 doubles: if epilogue.is_single::<D>() { None } else { epilogue.doubles() },
-                kernel: [both::<D>(&words[0]), both::<D>(&words[1]), both::<D>(&words[2])],
+                kernel,
                 lower: &lower[..kernels],
             };
             if epilogue.is_single::<D>() || block.doubles.is_some() {

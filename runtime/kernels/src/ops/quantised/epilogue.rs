@@ -96,17 +96,13 @@ impl Epilogue {
     #[inline(always)]
     pub(crate) unsafe fn finish<D: Dot>(
         factors: D::Factors,
-        [a, b, c, d]: [D::Sums; 4],
+        sums: [D::Sums; 4],
         bounds: [D::Bytes; 2],
         pixels: usize,
         to: *mut u8,
     ) {
         // SAFETY: passed on.
-        unsafe {
-            let scaled =
-                [D::scale(a, factors), D::scale(b, factors), D::scale(c, factors), D::scale(d, factors)];
-            D::store_bytes(to, scaled, pixels, bounds);
-        }
+        unsafe { D::finish(to, sums, factors, pixels, bounds) }
     }
 
     /// The same in double precision.
@@ -159,7 +155,10 @@ impl Epilogue {
                 } else if let Some(doubles) = &doubles {
                     Self::finish_double::<D>(doubles, load::<D>(sums), bounds, four, to);
                 } else {
-                    self.exactly(sums);
+                    D::call(
+                        #[inline(always)]
+                        || self.exactly(sums),
+                    );
                     D::store_bytes(to, load::<D>(sums), four, bounds);
                 }
                 pixels -= four;

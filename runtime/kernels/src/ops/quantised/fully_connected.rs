@@ -137,7 +137,8 @@ impl Group<'_> {
             }
             let x = D::broadcast(self.input.add(k * QUAD));
             for (v, sum) in sums.iter_mut().enumerate() {
-                *sum = D::dot(*sum, x, D::right(row.add(v * BLOCK).cast()));
+                let w = D::right(row.add(v * BLOCK).cast());
+                *sum = D::rest(D::dot(*sum, x, w), w);
             }
         }
     }

@@ -10,6 +10,7 @@ pub(crate) mod pool;
 pub(crate) mod stem;
 pub(crate) mod strip;
 pub(crate) mod sums;
+mod taps;
 pub(crate) mod tile;
 pub(crate) mod vector;
 

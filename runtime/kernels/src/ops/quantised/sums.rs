@@ -89,9 +89,11 @@ impl Row<'_> {
             let mut four = D::splat(0);
             let last = self.map.blocks() - 1;
             for block in 0..last {
-                four = D::dot(four, D::left(from.add(block * self.map.block_stride())), ones);
+                let quads = D::left(from.add(block * self.map.block_stride()));
+                four = D::rest(D::dot(four, quads, ones), ones);
             }
-            D::dot(four, D::left(from.add(last * self.map.block_stride())), some)
+            let quads = D::left(from.add(last * self.map.block_stride()));
+            D::rest(D::dot(four, quads, some), some)
         }
     }
 
@@ -136,8 +138,26 @@ pub(crate) unsafe fn of_lines<D: Dot>(
             let sums = core::slice::from_raw_parts_mut(sums.add(y * width), width);
             let lower = word(weights.add(layer.weights), Word::Correction);
             let lines = (0..size).map(|i| lines.get(i * line..).unwrap_or_default());
+            if const { !D::VECTORS } {
+                one_by_one(lines, [size * channels, layer.window.stride * channels], lower, sums);
+                continue;
+            }
             windows(lines, [size * channels, layer.window.stride * channels], lower, sums);
         }
+    }
+}
+
+/// As [`windows`], each window on its own: little memory, little code.
+#[inline(always)]
+fn one_by_one<'l>(
+    lines: impl Iterator<Item = &'l [u8]> + Clone,
+    [run, step]: [usize; 2],
+    lower: i32,
+    sums: &mut [i32],
+) {
+    for (i, sum) in sums.iter_mut().enumerate() {
+        let bytes = lines.clone().flat_map(|line| line.iter().skip(i * step).take(run));
+        *sum = bytes.map(|&x| i32::from(x)).sum::<i32>().wrapping_mul(lower);
     }
 }
 

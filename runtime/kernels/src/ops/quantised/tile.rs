@@ -58,24 +58,11 @@ pub(crate) unsafe fn multiply_run<D: Dot, const MR: usize, const NV: usize>(
     step: usize,
     quads: usize,
     panel: &mut Panel,
-    mut acc: Acc<D, MR, NV>,
+    acc: Acc<D, MR, NV>,
 ) -> Acc<D, MR, NV> {
-    for k in 0..quads {
-        // SAFETY: row k of the panel has NV blocks, and pixel i a quad k, by this function's contract.
-        unsafe {
-            let mut w = [D::right(panel.next.cast()); NV];
-            for (v, w) in w.iter_mut().enumerate().skip(1) {
-                *w = D::right(panel.next.add(v * BLOCK).cast());
-            }
-            for (i, acc) in acc.iter_mut().enumerate() {
-                let x = D::broadcast(left.add(i * step + k * QUAD));
-                for v in 0..NV {
-                    acc[v] = D::dot(acc[v], x, w[v]);
-                }
-            }
-            panel.next = panel.next.wrapping_add(panel.width);
-        }
-    }
+    // SAFETY: passed on.
+    let acc = unsafe { D::multiply(acc, left, step, quads, panel.next, panel.width) };
+    panel.next = panel.next.wrapping_add(quads * panel.width);
     acc
 }
 
@@ -180,8 +167,12 @@ impl Product<'_> {
             let kernel = self.section.add(self.places.kernel + panel * PANEL * self.quads);
             (core::array::from_fn(|v| Epilogue::new(self.section, &self.places, block + v)), kernel)
         };
-        // SAFETY: the section is there.
-        let outliers = unsafe { Outliers::<NV>::new(self, block * BLOCK) };
+        // SAFETY: the section is there, and so are the blocks' columns of the panel.
+        let (outliers, begin) = unsafe {
+            let outliers = Outliers::<NV>::new(self, block * BLOCK);
+            let begin = self.begin::<D, NV>(kernel.wrapping_add(column), width, &epilogues, &outliers);
+            (outliers, begin)
+        };
         let heights = Heights::new(pixels, const { most::<D, L, NV>() });
         // A block of inputs is multiplied with four rows of a panel.
         let lines = if self.look_ahead { NV * BLOCK / QUAD } else { 0 };
@@ -198,7 +189,9 @@ impl Product<'_> {
                 let panel =
                     Panel { next: kernel.wrapping_add(column), width, ahead: ahead.at, share: ahead.share };
                 // SAFETY: passed on; the heights add up to `pixels`.
-                unsafe { self.dispatch::<D, L, NV>(height, left, (panel, &outliers), &epilogues, target) }
+                unsafe {
+                    self.dispatch::<D, L, NV>(height, left, (panel, &outliers), (&epilogues, &begin), target)
+                }
                 target.start = target.start.wrapping_add(height * BLOCK);
                 if !self.sums.is_null() {
                     target.sums = target.sums.wrapping_add(height);
@@ -209,6 +202,33 @@ impl Product<'_> {
         }
     }
 
+    /// What sums begin with: biases, and what products leave out.
+    #[inline(always)]
+    unsafe fn begin<D: Dot, const NV: usize>(
+        &self,
+        panel: *const f32,
+        width: usize,
+        epilogues: &[Epilogue; NV],
+        outliers: &Outliers<NV>,
+    ) -> [D::Sums; NV] {
+        // SAFETY: the panel has a row for each quad; so have outliers.
+        unsafe {
+            let mut begin = [D::splat(0); NV];
+            for (v, (begin, epilogue)) in begin.iter_mut().zip(epilogues).enumerate() {
+                *begin = epilogue.bias::<D>();
+                if const { D::FLIPPED } {
+                    for k in 0..self.quads {
+                        *begin = D::rest(*begin, D::right(panel.add(k * width + v * BLOCK).cast()));
+                    }
+                    for outlier in outliers.each() {
+                        *begin = D::rest(*begin, D::right(outlier.weights[v].as_ptr()));
+                    }
+                }
+            }
+            begin
+        }
+    }
+
     /// The tile of a height known at compile time: one of those that [`Heights`] gives.
     #[inline(always)]
     unsafe fn dispatch<D: Dot, L: Left, const NV: usize>(
@@ -216,7 +236,7 @@ impl Product<'_> {
         height: usize,
         left: L,
         weights: (Panel, &Outliers<NV>),
-        epilogues: &[Epilogue; NV],
+        epilogues: (&[Epilogue; NV], &[D::Sums; NV]),
         target: Target,
     ) {
         macro_rules! heights {
@@ -242,17 +262,12 @@ impl Product<'_> {
         &self,
         left: L,
         (panel, outliers): (Panel, &Outliers<NV>),
-        epilogues: &[Epilogue; NV],
+        (epilogues, begin): (&[Epilogue; NV], &[D::Sums; NV]),
         Target { start, sums }: Target,
     ) {
         // SAFETY: sums and target have MR pixels, left and panel are passed on.
         unsafe {
-            let mut acc = [[D::splat(0); NV]; MR];
-            for acc in &mut acc {
-                for (acc, epilogue) in acc.iter_mut().zip(epilogues) {
-                    *acc = epilogue.bias::<D>();
-                }
-            }
+            let mut acc = [*begin; MR];
             if !sums.is_null() {
                 for (i, acc) in acc.iter_mut().enumerate() {
                     let sum = D::splat(*sums.add(i));
