@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use mobilenet_compiler::settings::Precision;
 use mobilenet_generated::MobileNetV1_0_25_128;
 use mobilenet_kernels::header::LEN;
 use mobilenet_runtime::{Error, Isa, Model, Photo, Weights};
@@ -135,6 +136,16 @@ const COMMANDS: &[(&str, &Mistakes)] = &[
                 "inspect relu.yaml --weights $W",
                 "Under `defaults:` the spec gives way.",
             ),
+            (
+                "Bytes of weights that are floats",
+                "inspect --weights $W --precision int8",
+                "`mnetc quantize` makes a file of bytes.",
+            ),
+            (
+                "Bytes, and a classifier of floats",
+                "bench 0.25_MobileNet_tiny --precision int8 --classifier f16",
+                "Say nothing of the classifier.",
+            ),
             ("A model without weights", "run 0.5_MobileNet_tiny cat.png", "Give --weights."),
         ],
     ),
@@ -222,14 +233,15 @@ fn said(folder: &Path, line: &str) -> String {
 
 /// The errors of the runtime, as they come.
 fn runtime() -> Vec<(&'static str, Error, &'static str)> {
-    let blob = |classes: Option<usize>| {
+    let blob = |classes: Option<usize>, precision: Option<Precision>| {
         use mobilenet_compiler::{compile, seeded};
-        let request = compile::Request { model: Some("0.25_MobileNet_tiny"), classes, ..Default::default() };
+        let request =
+            compile::Request { model: Some("0.25_MobileNet_tiny"), classes, precision, ..Default::default() };
         let mut compiled = compile::compile(&request).unwrap();
         compiled.tensors = Some(seeded::tensors(&compiled.graph, 1));
         compiled.blob(&[]).unwrap()
     };
-    let good = blob(None);
+    let good = blob(None, None);
     let with = |at: usize, byte: u8| {
         let mut bytes = good.clone();
         bytes[at] = byte;
@@ -252,8 +264,13 @@ fn runtime() -> Vec<(&'static str, Error, &'static str)> {
         ("Damaged", with(LEN + 1, good[LEN + 1] ^ 1), "Copy the file again."),
         ("Of another model", network(&other).unwrap_err(), "As the message says."),
         (
+            "Of another precision",
+            network(&blob(None, Some(Precision::Bf16))).unwrap_err(),
+            "As the message says.",
+        ),
+        (
             "Of other classes",
-            network(&blob(Some(10))).unwrap_err(),
+            network(&blob(Some(10), None)).unwrap_err(),
             "Compile the model for as many classes, or pack other weights.",
         ),
         (
