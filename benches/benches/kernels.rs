@@ -6,7 +6,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::layer::{Checked, Depthwise, FullyConnected, Pointwise, Stem};
-use mobilenet_kernels::layout::{ByteMap, Map, Order, Window, aligned};
+use mobilenet_kernels::layout::{ByteMap, Map, Order, Storage, Window, aligned};
 use mobilenet_kernels::network::{Line, floats, floats_mut};
 use mobilenet_kernels::{Isa, Kernels, quantised};
 
@@ -131,7 +131,14 @@ fn stem(criterion: &mut Criterion) {
 
 fn classifier(criterion: &mut Criterion) {
     for inputs in [256, 512, 1024] {
-        let layer = FullyConnected { inputs, outputs: 1000, input: 0, output: aligned(inputs), weights: 0 };
+        let layer = FullyConnected {
+            inputs,
+            outputs: 1000,
+            input: 0,
+            output: aligned(inputs),
+            weights: 0,
+            storage: Storage::F32,
+        };
         let name = format!("{inputs} to 1000");
         bench(criterion, ("classifier", &name), inputs * 1000, layer.checked(), |k, layer, w, a| {
             k.fully_connected(layer, w, a);

@@ -82,7 +82,8 @@ impl Subject {
     ///
     /// Where a layer has no weights.
     pub fn interpreter(&self, plan: Plan) -> Result<Box<dyn Engine>> {
-        Ok(Box::new(Walked(Interpreter::new(plan, &self.tensors, Kernels::best())?)))
+        let kernels = Kernels::best(plan.precision());
+        Ok(Box::new(Walked(Interpreter::new(plan, &self.tensors, kernels)?)))
     }
 
     /// The obvious loops.

@@ -43,7 +43,8 @@ fn a_run_allocates_nothing() {
         assert_eq!(count, 0, "compiled, {threads} threads");
 
         for plan in [&subject.compiled.plan, &unstreamed] {
-            let interpreter = Interpreter::new(plan.clone(), &subject.tensors, Kernels::best()).unwrap();
+            let kernels = Kernels::best(plan.precision());
+            let interpreter = Interpreter::new(plan.clone(), &subject.tensors, kernels).unwrap();
             let mut interpreter = interpreter.with_threads(threads);
             let count = allocations(|| interpreter.run(image).unwrap()[0]);
             assert_eq!(count, 0, "interpreted, {threads} threads");

@@ -18,6 +18,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mobilenet_kernels::layout::Storage;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
@@ -39,6 +40,7 @@ pub struct Build {
     weights: Option<PathBuf>,
     labels: Option<PathBuf>,
     precision: Option<Precision>,
+    classifier: Option<Storage>,
     folder: PathBuf,
 }
 
@@ -59,6 +61,8 @@ pub enum Argument {
     Labels,
     /// The numbers to compute with.
     Precision,
+    /// What the classifier's weights are stored as.
+    Classifier,
 }
 
 /// Complaints, and the argument that they are about.
@@ -104,6 +108,7 @@ impl Build {
             weights: None,
             labels: None,
             precision: None,
+            classifier: None,
             folder,
         }
     }
@@ -144,6 +149,12 @@ impl Build {
         self
     }
 
+    /// With the classifier's weights stored as `f32`s or f16s, whatever the precision.
+    pub fn classifier(mut self, storage: Storage) -> Self {
+        self.classifier = Some(storage);
+        self
+    }
+
     /// Compiles the model, and packs its weights.
     ///
     /// # Errors
@@ -173,18 +184,25 @@ impl Build {
         let weights = self.weights.as_deref().map(|file| self.weights_of(file, found)).transpose();
         let weights = blame(Argument::Weights, weights)?;
         let blamed = if weights.is_some() { Argument::Weights } else { Argument::Model };
-        let request = Request { weights: weights.as_ref(), precision: self.precision, ..request };
-        let compiled = match blame(blamed, compile(&request)) {
-            // Of the numbers that are asked for it is the fault, if there is none without them.
-            Err(fault) if self.precision.is_some_and(|asked| asked != Precision::F32) => {
-                let others = compile(&Request { precision: Some(Precision::F32), ..request });
-                return Err(Fault {
-                    argument: if others.is_ok() { Argument::Precision } else { fault.argument },
-                    ..fault
-                });
-            }
-            compiled => compiled?,
+        let request = Request {
+            weights: weights.as_ref(),
+            precision: self.precision,
+            classifier: self.classifier,
+            ..request
         };
+        let compiled = compile(&request).map_err(|report| {
+            // Of the numbers that are asked for it is the fault, if there is none without them.
+            let others = [
+                (self.classifier.is_some(), Argument::Classifier, Request { classifier: None, ..request }),
+                (
+                    self.precision.is_some(),
+                    Argument::Precision,
+                    Request { precision: Some(Precision::F32), ..request },
+                ),
+            ];
+            let guilty = others.iter().find(|(asked, _, other)| *asked && compile(other).is_ok());
+            Fault { argument: guilty.map_or(blamed, |(_, argument, _)| *argument), report }
+        })?;
         let labels = match &self.labels {
             None => compiled.labels.clone(),
             Some(file) => blame(Argument::Labels, self.labels_of(&compiled, file, found))?,

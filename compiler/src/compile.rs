@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use mobilenet_kernels::layout::Storage;
+
 use crate::bind;
 use crate::cost::{self, Cost};
 use crate::error::{Complaint, Report, Result};
@@ -12,9 +14,9 @@ use crate::lower::lower;
 use crate::names::{self, Model};
 use crate::pack::{self, Extras, Source, Tensors};
 use crate::passes;
-use crate::plan::{Bytes, Options, Plan};
+use crate::plan::{Bytes, Numbers, Options, Plan};
 use crate::quantised::Quantised;
-use crate::settings::{Precision, Settings, Trained, Wish};
+use crate::settings::{Precision, Settings, Stored, Trained, Wish};
 use crate::weights::Weights;
 
 /// Bytes of a file of class names.
@@ -35,6 +37,8 @@ pub struct Request<'r> {
     pub weights: Option<&'r Weights>,
     /// The numbers to compute with; those of the weights if not said.
     pub precision: Option<Precision>,
+    /// What the classifier's weights are stored as; if not said, what goes with the precision.
+    pub classifier: Option<Storage>,
     /// Height, width and channels of an input that is to be run, where they are known.
     pub input: Option<[usize; 3]>,
 }
@@ -83,15 +87,29 @@ pub fn compile(request: &Request<'_>) -> Result<Compiled> {
     let quantised = request.weights.and_then(|weights| Quantised::bind(&graph, weights));
     let own = request.weights.map_or(Precision::F32, Weights::precision);
     let precision = request.precision.unwrap_or(own);
-    let bytes = match precision {
-        Precision::F32 => None,
-        Precision::Int8 => Some(Bytes::from(integers(quantised.as_ref())?)),
-    };
-    let plan = Plan::new(&graph, Options { bytes, ..Options::default() })?;
+    let numbers = numbers(precision, request.classifier, quantised.as_ref())?;
+    let plan = Plan::new(&graph, Options { numbers, ..Options::default() })?;
     within_budget(&model, &plan)?;
     let labels = request.weights.and_then(|weights| weights.labels.clone()).unwrap_or_default();
     let cost = cost::total(&graph);
     Ok(Compiled { model, settings, raw, graph, precision, plan, cost, tensors, quantised, labels })
+}
+
+/// What a network of a precision computes with.
+fn numbers(
+    precision: Precision,
+    classifier: Option<Storage>,
+    quantised: Option<&Result<Quantised>>,
+) -> Result<Numbers> {
+    match (precision.stored(), classifier) {
+        (Some(stored), None) => Ok(Numbers::Floats(stored)),
+        (Some(stored), Some(classifier)) => Ok(Numbers::Floats(Stored { classifier, ..stored })),
+        (None, None) => Ok(Numbers::Bytes(Bytes::from(integers(quantised)?))),
+        (None, Some(_)) => {
+            let what = format!("at precision {precision} the classifier's weights are bytes");
+            Err(Complaint::new(what).help("say nothing of the classifier").into())
+        }
+    }
 }
 
 /// The integers of a network that is to compute with them.
@@ -195,19 +213,18 @@ impl Compiled {
     ///
     /// Where no weights were given.
     pub fn source(&self) -> Result<Source<'_>> {
-        match self.precision {
-            Precision::F32 => {
+        match self.plan.numbers {
+            Numbers::Floats(_) => {
                 let none = || Complaint::new("there are no weights to pack").into();
                 self.tensors.as_ref().map(Source::Floats).ok_or_else(none)
             }
-            Precision::Int8 => self.integers().map(Source::Bytes),
+            Numbers::Bytes(_) => self.integers().map(Source::Bytes),
         }
     }
 
     /// What its plan was made with.
     pub fn options(&self) -> Options {
-        let integers = self.integers().ok().filter(|_| self.precision == Precision::Int8);
-        Options { bytes: integers.map(Bytes::from), ..Options::default() }
+        Options { numbers: self.plan.numbers, ..Options::default() }
     }
 
     /// Its integer parameters.
@@ -225,8 +242,8 @@ impl Compiled {
     ///
     /// Where a layer is one that no 8-bit kernel computes.
     pub fn with_integers(self, quantised: Quantised) -> Result<Compiled> {
-        let options = Options { bytes: Some(Bytes::from(&quantised)), ..Options::default() };
-        let plan = Plan::new(&self.graph, options)?;
+        let numbers = Numbers::Bytes(Bytes::from(&quantised));
+        let plan = Plan::new(&self.graph, Options { numbers, ..Options::default() })?;
         Ok(Compiled { plan, precision: Precision::Int8, quantised: Some(Ok(quantised)), ..self })
     }
 

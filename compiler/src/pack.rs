@@ -5,8 +5,10 @@ mod bytes;
 
 use std::collections::HashMap;
 
-use mobilenet_kernels::header::{self, Header, Precision};
+use mobilenet_kernels::header::{self, Header};
 use mobilenet_kernels::image::Preprocess;
+use mobilenet_kernels::layout::Storage;
+use mobilenet_kernels::narrow::F16;
 use mobilenet_kernels::pack;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -14,7 +16,7 @@ use crate::error::{Complaint, Result};
 use crate::ir::{BatchNorm, Params};
 use crate::plan::{Content, Plan};
 use crate::quantised::Quantised;
-use crate::weights::{self, Integers};
+use crate::weights;
 
 /// What a layer computes with.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,19 +57,6 @@ impl<'s> From<&'s Tensors> for Source<'s> {
 impl<'s> From<&'s Quantised> for Source<'s> {
     fn from(quantised: &'s Quantised) -> Self {
         Source::Bytes(quantised)
-    }
-}
-
-impl Source<'_> {
-    /// The numbers of the packed file.
-    fn precision(self) -> Precision {
-        match self {
-            Source::Floats(_) => Precision::F32,
-            Source::Bytes(quantised) => match quantised.integers {
-                Integers::U8 => Precision::Uint8,
-                Integers::I8 => Precision::Int8,
-            },
-        }
     }
 }
 
@@ -154,12 +143,23 @@ pub fn payload<'s>(plan: &Plan, source: impl Into<Source<'s>>) -> Result<Vec<i32
     Ok(payload)
 }
 
+/// Whether weights can be stored so: f16s do not reach as far as `f32`s.
+fn fits(kernel: &[f32], storage: Storage, layer: &str) -> Result<()> {
+    let largest = kernel.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
+    if storage == Storage::F16 && largest > F16::MAX {
+        let what = format!("`{layer}` has weights up to {largest:e}, and f16 reaches up to {}", F16::MAX);
+        return Err(Complaint::new(what).help("store the classifier's weights as f32").into());
+    }
+    Ok(())
+}
+
 /// Packs a section of floats.
 fn floats(content: &Content, tensors: &Tensors, out: &mut [f32]) -> Result<()> {
     match content {
-        Content::Panels { params, activation, inputs, outputs } => {
+        Content::Panels { params, activation, inputs, outputs, storage } => {
             let Folded { kernel, bias } = folded(params, tensors)?;
-            pack::panels(&kernel, &bias, activation.bounds(), *inputs, *outputs, out);
+            fits(&kernel, *storage, &params.layer)?;
+            pack::product(*storage, &kernel, &bias, activation.bounds(), *inputs, *outputs, out);
         }
         Content::Depthwise { params, activation, channels, taps } => {
             let Folded { kernel, bias } = folded(params, tensors)?;
@@ -193,7 +193,7 @@ pub fn blob<'s>(plan: &Plan, source: impl Into<Source<'s>>, extras: &Extras<'_>)
     let mut hash = Xxh3::new();
     hash.update(&blob[header::LEN..]);
     let header = Header {
-        precision: source.precision(),
+        precision: plan.precision(),
         fingerprint: plan.fingerprint(),
         payload,
         checksum: hash.digest(),

@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use mobilenet_kernels::image::{Normalise, Preprocess};
+use mobilenet_kernels::layout::Storage;
 
 use crate::error::{Complaint, Report, Result};
 use crate::family::{Activation, Family, Rounding};
@@ -15,19 +16,32 @@ use crate::spec::{At, LayerOp, Located, MAX_CHANNELS, MAX_RESOLUTION, Spec, Stat
 pub enum Precision {
     /// 32-bit floats; 8-bit weights are widened.
     F32,
+    /// Floats, but that the pointwise layers of blocks multiply bf16s, and sum up in 32 bits: half the weights' memory.
+    Bf16,
     /// The bytes of a quantised file, computed exactly as TensorFlow Lite's reference kernels do.
     Int8,
 }
 
 impl Precision {
     /// All there are.
-    pub const ALL: [Precision; 2] = [Precision::F32, Precision::Int8];
+    pub const ALL: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
 
     /// As it is written.
     pub const fn name(self) -> &'static str {
         match self {
             Precision::F32 => "f32",
+            Precision::Bf16 => "bf16",
             Precision::Int8 => "int8",
+        }
+    }
+
+    /// What the weights are stored as, if they are floats. A classifier has no need of bf16s, because it multiplies `f32`s:
+    /// an f16 is as short, and has three more bits.
+    pub const fn stored(self) -> Option<Stored> {
+        match self {
+            Precision::F32 => Some(Stored { blocks: Storage::F32, classifier: Storage::F32 }),
+            Precision::Bf16 => Some(Stored { blocks: Storage::Bf16, classifier: Storage::F16 }),
+            Precision::Int8 => None,
         }
     }
 }
@@ -48,6 +62,32 @@ impl FromStr for Precision {
             let help = suggestion(text, &names);
             Complaint::new(format!("there is no precision `{text}`")).help(help).into()
         })
+    }
+}
+
+/// What the weights of floats are stored as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Stored {
+    /// The pointwise weights of blocks: `f32`s or bf16s.
+    pub blocks: Storage,
+    /// The classifier's: `f32`s or f16s.
+    pub classifier: Storage,
+}
+
+/// What a classifier's weights are stored as: `f32`, or `f16`, which takes half the memory.
+///
+/// # Errors
+///
+/// Another word.
+pub fn classifier(text: &str) -> Result<Storage> {
+    match text {
+        "f32" => Ok(Storage::F32),
+        "f16" => Ok(Storage::F16),
+        _ => {
+            let help = suggestion(text, &["f32", "f16"]);
+            let what = format!("a classifier's weights cannot be stored as `{text}`");
+            Err(Complaint::new(what).help(help).into())
+        }
     }
 }
 

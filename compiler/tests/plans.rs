@@ -6,11 +6,14 @@ use std::num::NonZeroUsize;
 use mobilenet_compiler::family::Activation;
 use mobilenet_compiler::interpret::{Interpreter, QuantisedReference, Reference};
 use mobilenet_compiler::ir::{Conv, Graph, Node, Op, Pad, Params, Shape};
-use mobilenet_compiler::plan::{Bytes, Options, Plan};
+use mobilenet_compiler::pack::payload;
+use mobilenet_compiler::plan::{Bytes, Numbers, Options, Plan};
 use mobilenet_compiler::quantised::Quantised;
 use mobilenet_compiler::seeded;
+use mobilenet_compiler::settings::{Precision, Stored};
 use mobilenet_compiler::weights::Integers;
 use mobilenet_kernels::image::{Image, Normalise};
+use mobilenet_kernels::layout::Storage;
 use mobilenet_kernels::{Isa, Kernels};
 
 /// Builds a fused network.
@@ -135,7 +138,8 @@ fn check_quantised(what: &str, graph: &Graph, quantised: &Quantised) {
     assert_ne!(expected, reference.run(&other).unwrap(), "{what}: the input does not move the output");
     let none = Normalise { scale: [0.0; 4], offset: [0.0; 4] };
     for stream in [true, false] {
-        let plan = Plan::new(graph, Options { stream, bytes: Some(Bytes::from(quantised)) }).unwrap();
+        let plan =
+            Plan::new(graph, Options { stream, numbers: Numbers::Bytes(Bytes::from(quantised)) }).unwrap();
         for isa in Isa::available() {
             let kernels = Kernels::new(isa).unwrap();
             let mut interpreter = Interpreter::new(plan.clone(), quantised, kernels).unwrap();
@@ -212,8 +216,8 @@ fn bytes_with_other_zero_points() {
 #[test]
 fn what_no_kernel_of_bytes_computes_is_named() {
     let full = Builder::new(48, 48, 3).full(16, 2).full(16, 1).classes(5).graph;
-    let bytes = Some(Bytes { integers: Integers::I8, softmax: true, mean: false });
-    let found = Plan::new(&full, Options { bytes, ..Options::default() }).unwrap_err().to_string();
+    let numbers = Numbers::Bytes(Bytes { integers: Integers::I8, softmax: true, mean: false });
+    let found = Plan::new(&full, Options { numbers, ..Options::default() }).unwrap_err().to_string();
     assert!(
         found.contains("no 8-bit kernel computes `conv2`, a full convolution of a feature map"),
         "{found}"
@@ -225,8 +229,8 @@ fn what_no_kernel_of_bytes_computes_is_named() {
 fn arenas_of_bytes_are_small() {
     // KiB, from below: those of floats take four times as much.
     for (resolution, alpha, most) in [(224, 1.0, 365), (192, 0.75, 220), (160, 0.5, 110), (128, 0.25, 42)] {
-        let bytes = Some(Bytes { integers: Integers::I8, softmax: true, mean: false });
-        let options = Options { bytes, ..Options::default() };
+        let numbers = Numbers::Bytes(Bytes { integers: Integers::I8, softmax: true, mean: false });
+        let options = Options { numbers, ..Options::default() };
         let plan = Plan::new(&mobilenet(resolution, alpha, 1000).graph, options).unwrap();
         let kib = plan.arena_bytes() / 1024;
         assert!(kib <= most, "{alpha} {resolution}: {kib} KiB");
@@ -256,6 +260,68 @@ fn mobilenets() {
     for (resolution, alpha) in [(128, 0.25), (96, 0.25), (160, 0.5), (128, 0.35)] {
         check(&format!("{alpha} {resolution}"), &mobilenet(resolution, alpha, 1000));
     }
+}
+
+/// Plans of 16 bits: every set within what a few values rounded otherwise can do, the same bits streamed and not, and on one
+/// thread and on two.
+fn check_narrow(what: &str, Builder { graph }: &Builder) {
+    let tensors = &seeded::tensors(graph, 9);
+    let image = seeded::image(graph.input().map(|id| graph.node(id).shape).unwrap(), 3);
+    let stored = Precision::Bf16.stored().unwrap();
+    let options = Options { numbers: Numbers::Floats(stored), ..Options::default() };
+    let exact = Reference::new(graph, tensors).run(&image).unwrap();
+    let expected = Reference::new(graph, tensors).rounded(stored).run(&image).unwrap();
+    let difference = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let largest = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+    assert!(difference(&exact, &expected) > 1e-4 * largest, "{what}: nothing was rounded");
+    for isa in Isa::available() {
+        let run = |options, threads: usize| {
+            let plan = Plan::new(graph, options).unwrap();
+            let interpreter = Interpreter::new(plan, tensors, Kernels::new(isa).unwrap()).unwrap();
+            let mut interpreter = interpreter.with_threads(threads.try_into().unwrap());
+            interpreter.run(Image::Tensor(&image)).unwrap().to_vec()
+        };
+        let found = run(options, 1);
+        let error = difference(&found, &expected);
+        assert!(error < 5e-2 * largest, "{what}, {isa}: off by {error}");
+        assert_eq!(run(Options { stream: false, ..options }, 1), found, "{what}, {isa}, not streamed");
+        assert_eq!(run(options, 2), found, "{what}, {isa}, two threads");
+    }
+}
+
+#[test]
+fn networks_of_16_bits() {
+    check_narrow("odd", &Builder::new(67, 45, 1).full(11, 2).separable(19, 1).separable(40, 2).classes(3));
+    check_narrow("wide", &Builder::new(20, 70, 3).full(24, 1).separable(24, 1).separable(50, 2).classes(7));
+    check_narrow("mobilenet", &mobilenet(96, 0.25, 1000));
+}
+
+#[test]
+fn plans_of_16_bits_take_less() {
+    let graph = mobilenet(224, 1.0, 1000).graph;
+    let plan = |stored| {
+        Plan::new(&graph, Options { numbers: Numbers::Floats(stored), ..Options::default() }).unwrap()
+    };
+    let (exact, narrow) = (plan(Stored::default()), plan(Precision::Bf16.stored().unwrap()));
+    assert!(narrow.weight_bytes() * 100 < exact.weight_bytes() * 52, "{}", narrow.weight_bytes());
+    assert!(narrow.arena_bytes() < exact.arena_bytes(), "{}", narrow.arena_bytes());
+    let classifier = plan(Stored { classifier: Storage::F16, ..Stored::default() });
+    let prints = [&exact, &narrow, &classifier].map(Plan::fingerprint);
+    assert!(prints[0] != prints[1] && prints[1] != prints[2] && prints[2] != prints[0]);
+}
+
+#[test]
+fn weights_that_no_f16_holds_are_refused() {
+    let graph = Builder::new(32, 32, 3).full(8, 2).classes(10).graph;
+    let mut tensors = seeded::tensors(&graph, 9);
+    tensors.get_mut("classifier").unwrap().kernel.data[3] = -65520.0;
+    let numbers = Numbers::Floats(Stored { classifier: Storage::F16, ..Stored::default() });
+    let plan = Plan::new(&graph, Options { numbers, ..Options::default() }).unwrap();
+    let message = payload(&plan, &tensors).unwrap_err().to_string();
+    assert!(
+        message.contains("`classifier` has weights up to 6.552e4, and f16 reaches up to 65504"),
+        "{message}"
+    );
 }
 
 #[test]

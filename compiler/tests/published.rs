@@ -10,11 +10,13 @@ use mobilenet_compiler::ir::Graph;
 use mobilenet_compiler::lower::lower;
 use mobilenet_compiler::pack::Tensors;
 use mobilenet_compiler::passes::{self, PASSES};
-use mobilenet_compiler::plan::{Options, Plan};
-use mobilenet_compiler::settings::{Settings, Trained, Wish};
+use mobilenet_compiler::plan::{Numbers, Options, Plan};
+use mobilenet_compiler::settings::{Precision, Settings, Stored, Trained, Wish};
 use mobilenet_compiler::spec::Spec;
 use mobilenet_compiler::weights;
+use mobilenet_kernels::header;
 use mobilenet_kernels::image::Image;
+use mobilenet_kernels::layout::Storage;
 use mobilenet_kernels::{Isa, Kernels};
 
 const TOLERANCE: f32 = 1e-4;
@@ -91,6 +93,35 @@ fn published_models_give_the_published_logits() {
     }
 }
 
+/// With 16-bit weights logits move, by so much at most, and the best class stays.
+#[test]
+fn the_best_class_survives_16_bits() {
+    let Some(data) = larger() else { return };
+    let bf16 = Precision::Bf16.stored().unwrap();
+    let f16 = Stored { classifier: Storage::F16, ..Stored::default() };
+    let best = |logits: &[f32]| (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+    for (file, resolution) in FLOAT_MODELS {
+        let (mut graph, tensors) = load(&data.join("models").join(file), resolution);
+        passes::run(&mut graph, None, |_, _, _| ()).unwrap();
+        let model = file.trim_end_matches(".safetensors");
+        for (stored, most) in [(bf16, 0.8), (f16, 5e-3)] {
+            let numbers = Numbers::Floats(stored);
+            let plan = Plan::new(&graph, Options { numbers, ..Options::default() }).unwrap();
+            let sets = || Isa::available_for(plan.precision());
+            for (photo, isa) in PHOTOS.iter().flat_map(|photo| sets().map(move |isa| (photo, isa))) {
+                let input = npy(&data.join(format!("inputs/{photo}_{resolution}_pm1.f32.npy")));
+                let expected = npy(&data.join(format!("expected/{model}/{photo}.logits.npy")));
+                let mut interpreter =
+                    Interpreter::new(plan.clone(), &tensors, Kernels::new(isa).unwrap()).unwrap();
+                let found = interpreter.run(Image::Tensor(&input)).unwrap();
+                let off = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(off < most, "{model}, {photo}, {isa}: off by {off}");
+                assert_eq!(best(found), best(&expected), "{model}, {photo}, {isa}");
+            }
+        }
+    }
+}
+
 #[test]
 fn no_pass_changes_what_a_network_computes() {
     let (graph, tensors) =
@@ -106,7 +137,8 @@ fn no_pass_changes_what_a_network_computes() {
         let found = Reference::new(&graph, &tensors).run(&image).unwrap();
         assert_close(&format!("reference after {until}"), &found, &expected);
         let plan = Plan::new(&graph, Options::default()).unwrap();
-        let mut interpreter = Interpreter::new(plan, &tensors, Kernels::best()).unwrap();
+        let mut interpreter =
+            Interpreter::new(plan, &tensors, Kernels::best(header::Precision::F32)).unwrap();
         assert_close(
             &format!("plan after {until}"),
             interpreter.run(Image::Tensor(&image)).unwrap(),

@@ -8,7 +8,7 @@ pub struct MobileNetV1_0_25_128<const CLASSES: usize = 1000>;
 const _: () = {
     mod layers {
         use ::mobilenet_kernels::layer::*;
-        use ::mobilenet_kernels::layout::{Map, Window};
+        use ::mobilenet_kernels::layout::{Map, Storage, Window};
 
         /// `conv1`: 128x128x3 to 64x64x8.
         pub(super) const CONV1: Checked<Stem> = Stem::checked(Stem {
@@ -29,6 +29,7 @@ const _: () = {
             scratch: 38400,
             depthwise: 256,
             pointwise: 368,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_2+conv_pw_2`: 64x64x16 to 32x32x32.
@@ -40,6 +41,7 @@ const _: () = {
             scratch: 38400,
             depthwise: 528,
             pointwise: 704,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_3+conv_pw_3`: 32x32x32 to 32x32x32.
@@ -51,6 +53,7 @@ const _: () = {
             scratch: 38400,
             depthwise: 1264,
             pointwise: 1600,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_4+conv_pw_4`: 32x32x32 to 16x16x64.
@@ -62,6 +65,7 @@ const _: () = {
             scratch: 38400,
             depthwise: 2672,
             pointwise: 3008,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_5+conv_pw_5`: 16x16x64 to 16x16x64.
@@ -73,6 +77,7 @@ const _: () = {
             scratch: 16384,
             depthwise: 5136,
             pointwise: 5792,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_6+conv_pw_6`: 16x16x64 to 8x8x128.
@@ -84,6 +89,7 @@ const _: () = {
             scratch: 16384,
             depthwise: 9968,
             pointwise: 10624,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_7+conv_pw_7`: 8x8x128 to 8x8x128.
@@ -95,6 +101,7 @@ const _: () = {
             scratch: 16384,
             depthwise: 18960,
             pointwise: 20256,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_8+conv_pw_8`: 8x8x128 to 8x8x128.
@@ -106,6 +113,7 @@ const _: () = {
             scratch: 16384,
             depthwise: 36784,
             pointwise: 38080,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_9+conv_pw_9`: 8x8x128 to 8x8x128.
@@ -117,6 +125,7 @@ const _: () = {
             scratch: 16384,
             depthwise: 54608,
             pointwise: 55904,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_10+conv_pw_10`: 8x8x128 to 8x8x128.
@@ -128,6 +137,7 @@ const _: () = {
             scratch: 16384,
             depthwise: 72432,
             pointwise: 73728,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_11+conv_pw_11`: 8x8x128 to 8x8x128.
@@ -139,6 +149,7 @@ const _: () = {
             scratch: 16384,
             depthwise: 90256,
             pointwise: 91552,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_12+conv_pw_12`: 8x8x128 to 4x4x256.
@@ -150,6 +161,7 @@ const _: () = {
             scratch: 16384,
             depthwise: 108080,
             pointwise: 109376,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_13+conv_pw_13`: 4x4x256 to 4x4x256.
@@ -161,6 +173,7 @@ const _: () = {
             scratch: 16384,
             depthwise: 142416,
             pointwise: 144992,
+            storage: Storage::F32,
         });
 
         /// `global_average_pool`: 4x4x256 to 1x1x256.
@@ -186,6 +199,7 @@ const _: () = {
                 input: 41632,
                 output: 0,
                 weights: 210800,
+                storage: Storage::F32,
             })
         }
     }

@@ -8,7 +8,7 @@ pub struct MobileNetV1_0_25_224<const CLASSES: usize = 1000>;
 const _: () = {
     mod layers {
         use ::mobilenet_kernels::layer::*;
-        use ::mobilenet_kernels::layout::{Map, Window};
+        use ::mobilenet_kernels::layout::{Map, Storage, Window};
 
         /// `conv1`: 224x224x3 to 112x112x8.
         pub(super) const CONV1: Checked<Stem> = Stem::checked(Stem {
@@ -29,6 +29,7 @@ const _: () = {
             scratch: 90496,
             depthwise: 256,
             pointwise: 368,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_2+conv_pw_2`: 112x112x16 to 56x56x32.
@@ -40,6 +41,7 @@ const _: () = {
             scratch: 90496,
             depthwise: 528,
             pointwise: 704,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_3+conv_pw_3`: 56x56x32 to 56x56x32.
@@ -51,6 +53,7 @@ const _: () = {
             scratch: 90496,
             depthwise: 1264,
             pointwise: 1600,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_4+conv_pw_4`: 56x56x32 to 28x28x64.
@@ -62,6 +65,7 @@ const _: () = {
             scratch: 90496,
             depthwise: 2672,
             pointwise: 3008,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_5+conv_pw_5`: 28x28x64 to 28x28x64.
@@ -73,6 +77,7 @@ const _: () = {
             scratch: 51968,
             depthwise: 5136,
             pointwise: 5792,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_6+conv_pw_6`: 28x28x64 to 14x14x128.
@@ -84,6 +89,7 @@ const _: () = {
             scratch: 51968,
             depthwise: 9968,
             pointwise: 10624,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_7+conv_pw_7`: 14x14x128 to 14x14x128.
@@ -95,6 +101,7 @@ const _: () = {
             scratch: 51968,
             depthwise: 18960,
             pointwise: 20256,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_8+conv_pw_8`: 14x14x128 to 14x14x128.
@@ -106,6 +113,7 @@ const _: () = {
             scratch: 51968,
             depthwise: 36784,
             pointwise: 38080,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_9+conv_pw_9`: 14x14x128 to 14x14x128.
@@ -117,6 +125,7 @@ const _: () = {
             scratch: 51968,
             depthwise: 54608,
             pointwise: 55904,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_10+conv_pw_10`: 14x14x128 to 14x14x128.
@@ -128,6 +137,7 @@ const _: () = {
             scratch: 51968,
             depthwise: 72432,
             pointwise: 73728,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_11+conv_pw_11`: 14x14x128 to 14x14x128.
@@ -139,6 +149,7 @@ const _: () = {
             scratch: 51968,
             depthwise: 90256,
             pointwise: 91552,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_12+conv_pw_12`: 14x14x128 to 7x7x256.
@@ -150,6 +161,7 @@ const _: () = {
             scratch: 51968,
             depthwise: 108080,
             pointwise: 109376,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_13+conv_pw_13`: 7x7x256 to 7x7x256.
@@ -161,6 +173,7 @@ const _: () = {
             scratch: 51968,
             depthwise: 142416,
             pointwise: 144992,
+            storage: Storage::F32,
         });
 
         /// `global_average_pool`: 7x7x256 to 1x1x256.
@@ -186,6 +199,7 @@ const _: () = {
                 input: 96320,
                 output: 0,
                 weights: 210800,
+                storage: Storage::F32,
             })
         }
     }

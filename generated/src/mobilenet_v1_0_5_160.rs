@@ -8,7 +8,7 @@ pub struct MobileNetV1_0_5_160<const CLASSES: usize = 1000>;
 const _: () = {
     mod layers {
         use ::mobilenet_kernels::layer::*;
-        use ::mobilenet_kernels::layout::{Map, Window};
+        use ::mobilenet_kernels::layout::{Map, Storage, Window};
 
         /// `conv1`: 160x160x3 to 80x80x16.
         pub(super) const CONV1: Checked<Stem> = Stem::checked(Stem {
@@ -29,6 +29,7 @@ const _: () = {
             scratch: 108800,
             depthwise: 464,
             pointwise: 640,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_2+conv_pw_2`: 80x80x32 to 40x40x64.
@@ -40,6 +41,7 @@ const _: () = {
             scratch: 108800,
             depthwise: 1200,
             pointwise: 1536,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_3+conv_pw_3`: 40x40x64 to 40x40x64.
@@ -51,6 +53,7 @@ const _: () = {
             scratch: 108800,
             depthwise: 3664,
             pointwise: 4320,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_4+conv_pw_4`: 40x40x64 to 20x20x128.
@@ -62,6 +65,7 @@ const _: () = {
             scratch: 108800,
             depthwise: 8496,
             pointwise: 9152,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_5+conv_pw_5`: 20x20x128 to 20x20x128.
@@ -73,6 +77,7 @@ const _: () = {
             scratch: 53760,
             depthwise: 17488,
             pointwise: 18784,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_6+conv_pw_6`: 20x20x128 to 10x10x256.
@@ -84,6 +89,7 @@ const _: () = {
             scratch: 53760,
             depthwise: 35312,
             pointwise: 36608,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_7+conv_pw_7`: 10x10x256 to 10x10x256.
@@ -95,6 +101,7 @@ const _: () = {
             scratch: 53760,
             depthwise: 69648,
             pointwise: 72224,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_8+conv_pw_8`: 10x10x256 to 10x10x256.
@@ -106,6 +113,7 @@ const _: () = {
             scratch: 53760,
             depthwise: 138032,
             pointwise: 140608,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_9+conv_pw_9`: 10x10x256 to 10x10x256.
@@ -117,6 +125,7 @@ const _: () = {
             scratch: 53760,
             depthwise: 206416,
             pointwise: 208992,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_10+conv_pw_10`: 10x10x256 to 10x10x256.
@@ -128,6 +137,7 @@ const _: () = {
             scratch: 53760,
             depthwise: 274800,
             pointwise: 277376,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_11+conv_pw_11`: 10x10x256 to 10x10x256.
@@ -139,6 +149,7 @@ const _: () = {
             scratch: 53760,
             depthwise: 343184,
             pointwise: 345760,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_12+conv_pw_12`: 10x10x256 to 5x5x512.
@@ -150,6 +161,7 @@ const _: () = {
             scratch: 53760,
             depthwise: 411568,
             pointwise: 414144,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_13+conv_pw_13`: 5x5x512 to 5x5x512.
@@ -161,6 +173,7 @@ const _: () = {
             scratch: 53760,
             depthwise: 545744,
             pointwise: 550880,
+            storage: Storage::F32,
         });
 
         /// `global_average_pool`: 5x5x512 to 1x1x512.
@@ -186,6 +199,7 @@ const _: () = {
                 input: 113408,
                 output: 0,
                 weights: 813552,
+                storage: Storage::F32,
             })
         }
     }

@@ -8,7 +8,7 @@ pub struct MobileNetV1_0_75_192<const CLASSES: usize = 1000>;
 const _: () = {
     mod layers {
         use ::mobilenet_kernels::layer::*;
-        use ::mobilenet_kernels::layout::{Map, Window};
+        use ::mobilenet_kernels::layout::{Map, Storage, Window};
 
         /// `conv1`: 192x192x3 to 96x96x24.
         pub(super) const CONV1: Checked<Stem> = Stem::checked(Stem {
@@ -29,6 +29,7 @@ const _: () = {
             scratch: 214272,
             depthwise: 704,
             pointwise: 976,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_2+conv_pw_2`: 96x96x48 to 48x48x96.
@@ -40,6 +41,7 @@ const _: () = {
             scratch: 214272,
             depthwise: 2192,
             pointwise: 2688,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_3+conv_pw_3`: 48x48x96 to 48x48x96.
@@ -51,6 +53,7 @@ const _: () = {
             scratch: 214272,
             depthwise: 7408,
             pointwise: 8384,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_4+conv_pw_4`: 48x48x96 to 24x24x192.
@@ -62,6 +65,7 @@ const _: () = {
             scratch: 214272,
             depthwise: 17712,
             pointwise: 18688,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_5+conv_pw_5`: 24x24x192 to 24x24x192.
@@ -73,6 +77,7 @@ const _: () = {
             scratch: 115200,
             depthwise: 37328,
             pointwise: 39264,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_6+conv_pw_6`: 24x24x192 to 12x12x384.
@@ -84,6 +89,7 @@ const _: () = {
             scratch: 115200,
             depthwise: 76336,
             pointwise: 78272,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_7+conv_pw_7`: 12x12x384 to 12x12x384.
@@ -95,6 +101,7 @@ const _: () = {
             scratch: 115200,
             depthwise: 152400,
             pointwise: 156256,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_8+conv_pw_8`: 12x12x384 to 12x12x384.
@@ -106,6 +113,7 @@ const _: () = {
             scratch: 115200,
             depthwise: 304112,
             pointwise: 307968,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_9+conv_pw_9`: 12x12x384 to 12x12x384.
@@ -117,6 +125,7 @@ const _: () = {
             scratch: 115200,
             depthwise: 455824,
             pointwise: 459680,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_10+conv_pw_10`: 12x12x384 to 12x12x384.
@@ -128,6 +137,7 @@ const _: () = {
             scratch: 115200,
             depthwise: 607536,
             pointwise: 611392,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_11+conv_pw_11`: 12x12x384 to 12x12x384.
@@ -139,6 +149,7 @@ const _: () = {
             scratch: 115200,
             depthwise: 759248,
             pointwise: 763104,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_12+conv_pw_12`: 12x12x384 to 6x6x768.
@@ -150,6 +161,7 @@ const _: () = {
             scratch: 115200,
             depthwise: 910960,
             pointwise: 914816,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_13+conv_pw_13`: 6x6x768 to 6x6x768.
@@ -161,6 +173,7 @@ const _: () = {
             scratch: 115200,
             depthwise: 1210512,
             pointwise: 1218208,
+            storage: Storage::F32,
         });
 
         /// `global_average_pool`: 6x6x768 to 1x1x768.
@@ -186,6 +199,7 @@ const _: () = {
                 input: 222720,
                 output: 0,
                 weights: 1808816,
+                storage: Storage::F32,
             })
         }
     }

@@ -8,7 +8,7 @@ pub struct MobileNetV1_1_0_160<const CLASSES: usize = 1000>;
 const _: () = {
     mod layers {
         use ::mobilenet_kernels::layer::*;
-        use ::mobilenet_kernels::layout::{Map, Window};
+        use ::mobilenet_kernels::layout::{Map, Storage, Window};
 
         /// `conv1`: 160x160x3 to 80x80x32.
         pub(super) const CONV1: Checked<Stem> = Stem::checked(Stem {
@@ -29,6 +29,7 @@ const _: () = {
             scratch: 217600,
             depthwise: 912,
             pointwise: 1248,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_2+conv_pw_2`: 80x80x64 to 40x40x128.
@@ -40,6 +41,7 @@ const _: () = {
             scratch: 217600,
             depthwise: 3376,
             pointwise: 4032,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_3+conv_pw_3`: 40x40x128 to 40x40x128.
@@ -51,6 +53,7 @@ const _: () = {
             scratch: 217600,
             depthwise: 12368,
             pointwise: 13664,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_4+conv_pw_4`: 40x40x128 to 20x20x256.
@@ -62,6 +65,7 @@ const _: () = {
             scratch: 217600,
             depthwise: 30192,
             pointwise: 31488,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_5+conv_pw_5`: 20x20x256 to 20x20x256.
@@ -73,6 +77,7 @@ const _: () = {
             scratch: 107520,
             depthwise: 64528,
             pointwise: 67104,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_6+conv_pw_6`: 20x20x256 to 10x10x512.
@@ -84,6 +89,7 @@ const _: () = {
             scratch: 107520,
             depthwise: 132912,
             pointwise: 135488,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_7+conv_pw_7`: 10x10x512 to 10x10x512.
@@ -95,6 +101,7 @@ const _: () = {
             scratch: 107520,
             depthwise: 267088,
             pointwise: 272224,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_8+conv_pw_8`: 10x10x512 to 10x10x512.
@@ -106,6 +113,7 @@ const _: () = {
             scratch: 107520,
             depthwise: 534896,
             pointwise: 540032,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_9+conv_pw_9`: 10x10x512 to 10x10x512.
@@ -117,6 +125,7 @@ const _: () = {
             scratch: 107520,
             depthwise: 802704,
             pointwise: 807840,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_10+conv_pw_10`: 10x10x512 to 10x10x512.
@@ -128,6 +137,7 @@ const _: () = {
             scratch: 107520,
             depthwise: 1070512,
             pointwise: 1075648,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_11+conv_pw_11`: 10x10x512 to 10x10x512.
@@ -139,6 +149,7 @@ const _: () = {
             scratch: 107520,
             depthwise: 1338320,
             pointwise: 1343456,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_12+conv_pw_12`: 10x10x512 to 5x5x1024.
@@ -150,6 +161,7 @@ const _: () = {
             scratch: 107520,
             depthwise: 1606128,
             pointwise: 1611264,
+            storage: Storage::F32,
         });
 
         /// `conv_dw_13+conv_pw_13`: 5x5x1024 to 5x5x1024.
@@ -161,6 +173,7 @@ const _: () = {
             scratch: 107520,
             depthwise: 2136592,
             pointwise: 2146848,
+            storage: Storage::F32,
         });
 
         /// `global_average_pool`: 5x5x1024 to 1x1x1024.
@@ -186,6 +199,7 @@ const _: () = {
                 input: 226816,
                 output: 0,
                 weights: 3196464,
+                storage: Storage::F32,
             })
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use mobilenet_compiler::build::{Argument, Build, Built, Fault};
 use mobilenet_compiler::error::Report;
 use mobilenet_compiler::names;
+use mobilenet_compiler::settings;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 
@@ -63,6 +64,10 @@ fn build(invocation: &Invocation) -> Result<Build, Error> {
         let parsed = precision.value().parse();
         build = build.precision(parsed.map_err(|report: Report| error(precision, report))?);
     }
+    if let Some(classifier) = &invocation.classifier {
+        let parsed = settings::classifier(&classifier.value());
+        build = build.classifier(parsed.map_err(|report| error(classifier, report))?);
+    }
     Ok(build)
 }
 
@@ -88,13 +93,14 @@ fn tokens(invocation: &Invocation, built: &Built, packed: Option<&str>) -> Token
 
 /// The literal that is at fault, and what is wrong with it.
 fn blame(invocation: &Invocation, fault: &Fault) -> Error {
-    let Invocation { model, alpha, rho, classes, weights, labels, precision, .. } = invocation;
+    let Invocation { model, alpha, rho, classes, weights, labels, precision, classifier, .. } = invocation;
     let tokens = match fault.argument {
         Argument::Model => quote!(#model),
         Argument::Alpha => alpha.as_ref().map_or_else(TokenStream::new, |alpha| alpha.tokens.clone()),
         Argument::Rho => rho.as_ref().map_or_else(TokenStream::new, |rho| rho.tokens.clone()),
         Argument::Classes => quote!(#classes),
         Argument::Precision => quote!(#precision),
+        Argument::Classifier => quote!(#classifier),
         Argument::Labels => quote!(#labels),
         Argument::Weights => quote!(#weights),
     };

@@ -8,7 +8,8 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Ident, LitFloat, LitInt, LitStr, Path, Token, Visibility};
 
 /// What can be said besides the model.
-const ARGUMENTS: [&str; 7] = ["alpha", "rho", "classes", "weights", "labels", "precision", "runtime"];
+const ARGUMENTS: [&str; 8] =
+    ["alpha", "rho", "classes", "weights", "labels", "precision", "classifier", "runtime"];
 
 /// A call of the macro.
 #[derive(Default)]
@@ -22,6 +23,7 @@ pub(crate) struct Invocation {
     pub(crate) weights: Option<LitStr>,
     pub(crate) labels: Option<LitStr>,
     pub(crate) precision: Option<LitStr>,
+    pub(crate) classifier: Option<LitStr>,
     /// The crate `mobilenet-runtime`.
     pub(crate) runtime: Option<Path>,
 }
@@ -57,6 +59,7 @@ impl Invocation {
             "weights" if self.weights.is_none() => self.weights = Some(input.parse()?),
             "labels" if self.labels.is_none() => self.labels = Some(input.parse()?),
             "precision" if self.precision.is_none() => self.precision = Some(input.parse()?),
+            "classifier" if self.classifier.is_none() => self.classifier = Some(input.parse()?),
             "runtime" if self.runtime.is_none() => self.runtime = Some(input.parse()?),
             given if ARGUMENTS.contains(&given) => return twice(),
             _ => {

@@ -44,6 +44,8 @@ use proc_macro::TokenStream;
 /// | `alpha = 0.75` | width multiplier |
 /// | `rho = "medium"` | resolution multiplier: a word, a resolution (`192`), or a ratio (`0.857`) |
 /// | `classes = 10` | number of classes |
+/// | `precision = "bf16"` | numbers to compute with: `f32`, unless the weights say otherwise, or `bf16`, which halves the weights |
+/// | `classifier = "f16"` | what the classifier's weights are stored as: `f32`, or `f16`, which goes with `bf16` unless said otherwise |
 /// | `weights = "w.safetensors"` | weights to embed, in any format that is compiled in |
 /// | `labels = "labels.txt"` | class names, one a line |
 /// | `precision = "f32"` | numbers to compute with: `f32` or `int8`; by default those of the weights |

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 #[cfg(feature = "std")]
 use mobilenet_kernels::Isa;
-use mobilenet_kernels::header::HeaderError;
+use mobilenet_kernels::header::{HeaderError, Precision};
 
 /// Why a model cannot be made, or an image not be used.
 #[derive(Debug)]
@@ -29,6 +29,13 @@ pub enum Error {
         network: &'static str,
         /// Its fingerprint, and that of the weights.
         fingerprints: [u64; 2],
+    },
+    /// The packed weights are of another precision.
+    Precision {
+        /// The network that they were given to.
+        network: &'static str,
+        /// Its precision, and that of the weights.
+        precisions: [Precision; 2],
     },
     /// The packed weights have another number of classes.
     Classes {
@@ -66,6 +73,17 @@ impl fmt::Display for Error {
                 "these weights were packed for another network than {network} (fingerprint {found:016x}, not \
                  {own:016x}): pack them with `mnetc pack \"{network}\" --weights FILE -o FILE.mnw`"
             ),
+            Error::Precision { network, precisions: [own, found] } => {
+                let option = match own {
+                    Precision::Uint8 | Precision::Int8 => "int8",
+                    floats => floats.name(),
+                };
+                write!(
+                    f,
+                    "{network} was compiled for precision {own}, these weights were packed for {found}: pack them with \
+                     `mnetc pack \"{network}\" --precision {option} --weights FILE -o FILE.mnw`"
+                )
+            }
             Error::Classes { network, classes: [own, found] } => {
                 write!(f, "{network} was compiled for {own} classes, these weights have {found}")
             }

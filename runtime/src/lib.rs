@@ -23,6 +23,7 @@ pub use labels::{Guess, Labels};
 pub use mobilenet_generated as models;
 pub use mobilenet_kernels as kernels;
 pub use mobilenet_kernels::Isa;
+pub use mobilenet_kernels::header::Precision;
 pub use mobilenet_kernels::image::{Filter, Framing, Normalise, Preprocess};
 pub use mobilenet_kernels::network::{Aligned, Embedded, Line, Network, Quantised};
 #[cfg(feature = "macros")]

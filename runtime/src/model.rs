@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 #[cfg(feature = "std")]
 use std::{num::NonZeroUsize, path::Path};
 
+use mobilenet_kernels::header::Precision;
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::network::{Array, Byte, Embedded, Network, Quantised, bytes, floats_mut};
 use mobilenet_kernels::{Isa, Kernels, softmax};
@@ -167,7 +168,7 @@ impl<N: Network> Model<N> {
     /// Where the weights belong to another network, or the variable names no available instruction set.
     pub fn new(weights: Weights) -> Result<Self, Error> {
         weights.check::<N>()?;
-        Ok(Model::with_kernels(weights, kernels_by_variable()?))
+        Ok(Model::with_kernels(weights, kernels_by_variable(N::PRECISION)?))
     }
 
     /// A network with the weights that it was compiled with. The best instruction set of this processor is used, or the
@@ -177,10 +178,10 @@ impl<N: Network> Model<N> {
     where
         N: Embedded,
     {
-        let kernels = kernels_by_variable().unwrap_or_else(|_error| {
+        let kernels = kernels_by_variable(N::PRECISION).unwrap_or_else(|_error| {
             #[cfg(feature = "std")]
             eprintln!("{_error}; the best is used");
-            Kernels::best()
+            Kernels::best(N::PRECISION)
         });
         Model::with_kernels(Weights::embedded::<N>(), kernels)
     }
@@ -360,28 +361,29 @@ fn check_length<N: Network>(image: Image<'_>) -> Result<(), Error> {
     if expected == found { Ok(()) } else { Err(Error::Length { expected, found }) }
 }
 
-/// The instruction set that models use: the one that the variable `MOBILENET_ISA` names, or the best of this processor.
+/// The instruction set that models of a precision use: the one that the variable `MOBILENET_ISA` names, or the best of this
+/// processor.
 ///
 /// # Errors
 ///
 /// Where the variable names none that this processor has.
 #[cfg(feature = "std")]
-pub fn preferred_isa() -> Result<Isa, Error> {
-    kernels_by_variable().map(|kernels| kernels.isa())
+pub fn preferred_isa(precision: Precision) -> Result<Isa, Error> {
+    kernels_by_variable(precision).map(|kernels| kernels.isa())
 }
 
 /// The kernels that the variable asks for, or the best.
 #[cfg(feature = "std")]
-fn kernels_by_variable() -> Result<Kernels<'static>, Error> {
-    let Some(name) = std::env::var_os(ISA_VARIABLE) else { return Ok(Kernels::best()) };
+fn kernels_by_variable(precision: Precision) -> Result<Kernels<'static>, Error> {
+    let Some(name) = std::env::var_os(ISA_VARIABLE) else { return Ok(Kernels::best(precision)) };
     let kernels = name.to_str().and_then(|name| name.parse().ok()).and_then(Kernels::new);
     kernels.ok_or_else(|| Error::Isa(format!("{}, of {ISA_VARIABLE},", name.to_string_lossy())))
 }
 
 /// The best kernels: without an operating system there are no variables.
 #[cfg(not(feature = "std"))]
-fn kernels_by_variable() -> Result<Kernels<'static>, Error> {
-    Ok(Kernels::best())
+fn kernels_by_variable(precision: Precision) -> Result<Kernels<'static>, Error> {
+    Ok(Kernels::best(precision))
 }
 
 /// A compiled network that has no weights yet: what `mobilenet!("0.75_MobileNet_medium")` gives.

@@ -3,7 +3,7 @@
 #[cfg(feature = "std")]
 use std::{fs::File, io::Read, path::Path, sync::Arc};
 
-use mobilenet_kernels::header::{self, Header, HeaderError};
+use mobilenet_kernels::header::{self, Header, HeaderError, Precision};
 use mobilenet_kernels::image::Preprocess;
 use mobilenet_kernels::network::{Embedded, Network, as_floats};
 #[cfg(feature = "std")]
@@ -96,9 +96,12 @@ impl Weights {
     ///
     /// # Errors
     ///
-    /// Where they were packed for another network or another number of classes.
+    /// Where they were packed for another network, another precision or another number of classes.
     pub(crate) fn check<N: Network>(&self) -> Result<(), Error> {
-        let Header { fingerprint, classes, payload, .. } = self.header;
+        let Header { precision, fingerprint, classes, payload, .. } = self.header;
+        if precision != N::PRECISION {
+            return Err(Error::Precision { network: N::NAME, precisions: [N::PRECISION, precision] });
+        }
         if fingerprint != N::FINGERPRINT {
             return Err(Error::Model { network: N::NAME, fingerprints: [N::FINGERPRINT, fingerprint] });
         }
@@ -120,6 +123,11 @@ impl Weights {
     /// From photo to input, as the weights' family does it.
     pub fn preprocess(&self) -> &Preprocess {
         &self.header.preprocess
+    }
+
+    /// Numbers that networks with these weights compute with.
+    pub fn precision(&self) -> Precision {
+        self.header.precision
     }
 
     /// Class names, if the file has them.

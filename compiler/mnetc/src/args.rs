@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use mobilenet_compiler::settings::Precision;
 use mobilenet_kernels::Isa;
+use mobilenet_kernels::layout::Storage;
 
 use crate::engine::Engine;
 use crate::graph::GraphArgs;
@@ -130,9 +131,13 @@ pub(crate) struct Overrides {
     /// Classes, in place of those of the spec
     #[arg(long, value_name = "N", value_parser = values::classes, allow_negative_numbers = true)]
     pub(crate) classes: Option<usize>,
-    /// Numbers to compute with: f32, or int8, the bytes of a quantised .tflite [default: those of the weights]
+    /// Numbers to compute with: f32; bf16, which halves the weights; or int8, the bytes of a quantised .tflite [default: those of
+    /// the weights]
     #[arg(long, value_parser = values::precision())]
     pub(crate) precision: Option<Precision>,
+    /// What the classifier's weights are stored as: f32, or f16, which halves them [default: f32; at precision bf16 f16]
+    #[arg(long, value_name = "NUMBERS", value_parser = values::classifier())]
+    pub(crate) classifier: Option<Storage>,
 }
 
 /// Arguments of `compile`.

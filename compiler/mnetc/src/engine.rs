@@ -8,8 +8,9 @@ use mobilenet_compiler::compile::Compiled;
 use mobilenet_compiler::interpret::{Interpreter, QuantisedReference, Reference};
 use mobilenet_compiler::ir::Graph;
 use mobilenet_compiler::pack::Tensors;
+use mobilenet_compiler::plan::Numbers;
 use mobilenet_compiler::quantised::Quantised;
-use mobilenet_compiler::settings::Precision;
+use mobilenet_compiler::settings::{Precision, Stored};
 use mobilenet_generated::for_each_model;
 use mobilenet_kernels::image::{Image, Normalise};
 use mobilenet_kernels::{Isa, Kernels};
@@ -90,7 +91,7 @@ impl<'c> Runner<'c> {
                 return Err(mobilenet_runtime::Error::Isa(isa.to_string()).into());
             }
             Some(isa) => isa,
-            None => mobilenet_runtime::preferred_isa()?,
+            None => mobilenet_runtime::preferred_isa(compiled.plan.precision())?,
         };
         let packed = (engine == Engine::Compiled).then(|| compiled.blob(&[])).transpose()?;
         let weights = packed.map(|packed| Weights::from_bytes(&packed)).transpose()?;
@@ -115,14 +116,15 @@ impl<'c> Runner<'c> {
             (Engine::Reference, ..) => {
                 let none = || Failure::input("the model has no weights");
                 let tensors = compiled.tensors.as_ref().ok_or_else(none)?;
-                Ok(Box::new(Loops { graph: &compiled.graph, tensors, scores: Vec::new() }))
+                let stored = compiled.plan.numbers.stored().unwrap_or_default();
+                Ok(Box::new(Loops { graph: &compiled.graph, tensors, stored, scores: Vec::new() }))
             }
             _ => {
-                let kernels = Kernels::new(self.isa).unwrap_or(Kernels::best());
+                let kernels = Kernels::new(self.isa).unwrap_or(Kernels::best(compiled.plan.precision()));
                 let interpreter = Interpreter::new(compiled.plan.clone(), compiled.source()?, kernels)?;
-                let quantised = match compiled.precision {
-                    Precision::Int8 => Some(compiled.integers()?),
-                    Precision::F32 => None,
+                let quantised = match compiled.plan.numbers {
+                    Numbers::Bytes(_) => Some(compiled.integers()?),
+                    Numbers::Floats(_) => None,
                 };
                 Ok(Box::new(Walk { interpreter: interpreter.with_threads(threads), quantised }))
             }
@@ -176,6 +178,7 @@ impl Run for Walk<'_> {
 struct Loops<'c> {
     graph: &'c Graph,
     tensors: &'c Tensors,
+    stored: Stored,
     scores: Vec<f32>,
 }
 
@@ -183,7 +186,7 @@ impl Run for Loops<'_> {
     fn logits(&mut self, image: Image<'_>) -> Result<&[f32], Failure> {
         let channels = self.graph.input().map_or(1, |id| self.graph.node(id).shape.channels);
         let values = normalised(image, channels);
-        self.scores = Reference::new(self.graph, self.tensors).run(&values)?;
+        self.scores = Reference::new(self.graph, self.tensors).rounded(self.stored).run(&values)?;
         Ok(&self.scores)
     }
 }

@@ -6,6 +6,7 @@ use mobilenet_compiler::epilogue::{self, Tally};
 use mobilenet_compiler::ir::Node;
 use mobilenet_compiler::plan::memory::{Holds, Lifetime};
 use mobilenet_compiler::plan::{Part, Plan};
+use mobilenet_kernels::layout::Storage;
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -166,8 +167,9 @@ fn heading(compiled: &Compiled, layers: &[Layer<'_>]) -> String {
 }
 
 /// What the weights are.
-fn numbers(plan: &Plan) -> &'static str {
-    plan.output.map_or("f32", |output| output.integers.name())
+fn numbers(plan: &Plan) -> String {
+    let classifier = plan.numbers.stored().filter(|stored| stored.classifier == Storage::F16);
+    format!("{}{}", plan.precision(), classifier.map_or("", |_| ", the classifier f16"))
 }
 
 /// A number; nothing for none.

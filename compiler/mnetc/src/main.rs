@@ -94,14 +94,14 @@ impl Overrides {
 
     /// The request for a model with these overrides.
     fn request<'r>(&'r self, model: Option<&'r str>, weights: Option<&'r Weights>) -> Request<'r> {
-        let rho = self.rho.as_deref();
         Request {
             model,
             alpha: self.alpha,
-            rho,
+            rho: self.rho.as_deref(),
             classes: self.classes,
             weights,
             precision: self.precision,
+            classifier: self.classifier,
             input: None,
         }
     }

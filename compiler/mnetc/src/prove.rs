@@ -7,14 +7,14 @@ use mobilenet_compiler::interpret::{Interpreter, QuantisedReference, Reference};
 use mobilenet_compiler::ir::Graph;
 use mobilenet_compiler::pack::Tensors;
 use mobilenet_compiler::passes;
-use mobilenet_compiler::plan::{Bytes, Options, Plan};
+use mobilenet_compiler::plan::{Numbers, Options, Plan};
 use mobilenet_compiler::quantised::Quantised;
 use mobilenet_compiler::seeded;
-use mobilenet_compiler::settings::Precision;
+use mobilenet_compiler::settings::Stored;
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::{Isa, Kernels};
 
-use crate::agree::{assert_close, difference};
+use crate::agree::{TOLERANCE, assert_close, difference, tolerance};
 use crate::{Failure, progress, seed};
 
 /// Pictures that are tried.
@@ -36,19 +36,19 @@ pub(crate) fn prove(compiled: &Compiled) -> Result<(), Failure> {
     })?;
     let runs = PICTURES * (1 + stages.len() as u64);
     let spinner = progress::spinner(runs * compiled.cost.macs, "proving".to_string());
-    let outcome = match (compiled.precision, &compiled.quantised) {
-        (Precision::Int8, Some(Ok(quantised))) => {
-            bytes(compiled, quantised, &raw, &stages)?;
+    let outcome = match compiled.plan.numbers {
+        Numbers::Bytes(_) => {
+            bytes(compiled, compiled.integers()?, &raw, &stages)?;
             "every byte is the same".to_string()
         }
-        _ => {
+        Numbers::Floats(stored) => {
             let seeded = compiled.tensors.is_none().then(|| seeded::tensors(&compiled.graph, seed::SEED));
             let Some(tensors) = compiled.tensors.as_ref().or(seeded.as_ref()) else { return Ok(()) };
-            format!("logits off by at most {:.1e}", floats(compiled, tensors, &raw, &stages)?)
+            format!("logits off by at most {:.1e}", floats(compiled, (tensors, stored), &raw, &stages)?)
         }
     };
     spinner.finish_and_clear();
-    let (passes, sets) = (stages.len(), Isa::available().count());
+    let (passes, sets) = (stages.len(), sets(compiled).count());
     eprintln!(
         "{}: proved on {PICTURES} pictures: {passes} passes and the plan on {sets} instruction sets, {outcome}",
         compiled.plan.name
@@ -56,24 +56,38 @@ pub(crate) fn prove(compiled: &Compiled) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Compares logits; gives the largest difference.
-fn floats(compiled: &Compiled, tensors: &Tensors, raw: &Graph, stages: &[Stage]) -> Result<f32, Failure> {
-    let unstreamed = Plan::new(&compiled.graph, Options { stream: false, ..Options::default() })?;
+/// Compares logits; gives the largest difference. Plans are compared with a reference that rounds where they do.
+fn floats(
+    compiled: &Compiled,
+    (tensors, stored): (&Tensors, Stored),
+    raw: &Graph,
+    stages: &[Stage],
+) -> Result<f32, Failure> {
+    let unstreamed = Plan::new(&compiled.graph, Options { stream: false, ..compiled.options() })?;
     let mut most = 0.0f32;
-    let mut compare = |what: &str, found: &[f32], expected: &[f32]| {
+    let mut compare = |what: &str, found: &[f32], expected: &[f32], tolerance: f32| {
         most = most.max(difference(found, expected));
-        assert_close(what, found, expected)
+        assert_close(what, found, expected, tolerance)
     };
     for picture in 0..PICTURES {
         let image = seed::picture(compiled, seed::SEED + picture);
         let lowered = Reference::new(raw, tensors).run(&image)?;
         for stage in stages {
-            compare(&stage.name, &Reference::new(&stage.graph, tensors).run(&image)?, &lowered)?;
+            compare(&stage.name, &Reference::new(&stage.graph, tensors).run(&image)?, &lowered, TOLERANCE)?;
         }
-        for (isa, kernels) in sets() {
+        let rounded = match stored == Stored::default() {
+            true => lowered,
+            false => Reference::new(&compiled.graph, tensors).rounded(stored).run(&image)?,
+        };
+        for (isa, kernels) in sets(compiled) {
             for plan in [&compiled.plan, &unstreamed] {
                 let mut engine = Interpreter::new(plan.clone(), tensors, kernels)?;
-                compare(&format!("the plan on {isa}"), engine.run(Image::Tensor(&image))?, &lowered)?;
+                compare(
+                    &format!("the plan on {isa}"),
+                    engine.run(Image::Tensor(&image))?,
+                    &rounded,
+                    tolerance(stored),
+                )?;
             }
         }
     }
@@ -82,8 +96,7 @@ fn floats(compiled: &Compiled, tensors: &Tensors, raw: &Graph, stages: &[Stage])
 
 /// Compares the bytes of the scores.
 fn bytes(compiled: &Compiled, quantised: &Quantised, raw: &Graph, stages: &[Stage]) -> Result<(), Failure> {
-    let options = Options { stream: false, bytes: Some(Bytes::from(quantised)) };
-    let unstreamed = Plan::new(&compiled.graph, options)?;
+    let unstreamed = Plan::new(&compiled.graph, Options { stream: false, ..compiled.options() })?;
     let compare = |what: &str, found: &[i16], expected: &[i16]| match found == expected {
         true => Ok(()),
         false => Err(Failure::input(format!("{what} gives other bytes than the graph as it was lowered"))),
@@ -95,7 +108,7 @@ fn bytes(compiled: &Compiled, quantised: &Quantised, raw: &Graph, stages: &[Stag
         for stage in stages {
             compare(&stage.name, &QuantisedReference::new(&stage.graph, quantised).run(&pixels)?, &lowered)?;
         }
-        for (isa, kernels) in sets() {
+        for (isa, kernels) in sets(compiled) {
             for plan in [&compiled.plan, &unstreamed] {
                 let mut engine = Interpreter::new(plan.clone(), quantised, kernels)?;
                 let [scores, _] = engine.run_bytes(image)?;
@@ -107,6 +120,6 @@ fn bytes(compiled: &Compiled, quantised: &Quantised, raw: &Graph, stages: &[Stag
 }
 
 /// The kernels of all instruction sets of this processor.
-fn sets() -> impl Iterator<Item = (Isa, Kernels<'static>)> {
-    Isa::available().filter_map(|isa| Some((isa, Kernels::new(isa)?)))
+fn sets(compiled: &Compiled) -> impl Iterator<Item = (Isa, Kernels<'static>)> {
+    Isa::available_for(compiled.plan.precision()).filter_map(|isa| Some((isa, Kernels::new(isa)?)))
 }

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         fits(tensor, path, &compiled)?;
     }
     let labels = labels(args, &compiled)?;
-    let precision = args.overrides.precision.unwrap_or(weights.precision());
+    let precision = precision(args, &weights);
     let runner = Runner::new(&compiled, args.how.engine, args.how.isa)?.with_precision(precision);
     let inputs: Vec<Input<'_>> = match (tensor, &args.input) {
         (Some(tensor), Some(path)) => vec![Input::Tensor(path.display().to_string(), tensor)],
@@ -127,6 +127,11 @@ fn is_model(operand: &str) -> bool {
     }
 }
 
+/// The numbers that are asked for, or else those of the weights.
+fn precision(args: &RunArgs, weights: &Weights) -> Precision {
+    args.overrides.precision.unwrap_or(weights.precision())
+}
+
 fn compiled(
     args: &RunArgs,
     model: Option<&str>,
@@ -134,7 +139,8 @@ fn compiled(
     tensor: Option<&Tensor>,
 ) -> Result<Compiled, Failure> {
     let mut request = args.overrides.request(model, Some(weights));
-    if args.how.engine == Some(Engine::Reference) {
+    let bytes = precision(args, weights) == Precision::Int8 && request.classifier.is_none();
+    if bytes && args.how.engine == Some(Engine::Reference) {
         // It takes no plan, and so runs networks of bytes that no kernel computes.
         request.precision = Some(Precision::F32);
     }

@@ -17,15 +17,17 @@ pub(crate) fn compiled(request: &Request<'_>) -> Result<Compiled, Failure> {
     if request.weights.is_some() {
         return Ok(compile(request)?);
     }
-    let mut compiled = compile(&Request { precision: None, ..*request })?;
+    let bytes = request.precision == Some(Precision::Int8) && request.classifier.is_none();
+    let mut compiled = match bytes {
+        true => compile(&Request { precision: None, ..*request })?,
+        false => compile(request)?,
+    };
     compiled.tensors = Some(seeded::tensors(&compiled.graph, SEED));
-    match request.precision {
-        Some(Precision::Int8) => {
-            let quantised = seeded::quantised(&compiled.graph, SEED, Integers::I8)?;
-            Ok(compiled.with_integers(quantised)?)
-        }
-        Some(Precision::F32) | None => Ok(compiled),
+    if bytes {
+        let quantised = seeded::quantised(&compiled.graph, SEED, Integers::I8)?;
+        return Ok(compiled.with_integers(quantised)?);
     }
+    Ok(compiled)
 }
 
 /// A picture for a model.

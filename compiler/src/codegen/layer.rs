@@ -1,7 +1,7 @@
 //! A layer descriptor as tokens: the same struct literal a person would write.
 
 use mobilenet_kernels::layer::{Conv, Depthwise, Pointwise, Pool, Separable, Stem};
-use mobilenet_kernels::layout::{Map, Order, Window};
+use mobilenet_kernels::layout::{Map, Order, Storage, Window};
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
@@ -52,6 +52,15 @@ pub(super) fn window(window: &Window) -> TokenStream {
     quote!(Window::new(#size, #stride, [#top, #left]))
 }
 
+/// What weights are stored as.
+pub(super) fn storage(storage: Storage) -> TokenStream {
+    match storage {
+        Storage::F32 => quote!(Storage::F32),
+        Storage::Bf16 => quote!(Storage::Bf16),
+        Storage::F16 => quote!(Storage::F16),
+    }
+}
+
 fn stem(layer: &Stem) -> TokenStream {
     let [height, width, channels] = layer.image.map(number);
     let (window, output) = (window(&layer.window), map(&layer.output));
@@ -94,6 +103,7 @@ fn separable(layer: &Separable) -> TokenStream {
     let (input, window, output) = (map(&layer.input), window(&layer.window), map(&layer.output));
     let [strip, scratch] = [layer.strip, layer.scratch].map(number);
     let [depthwise, pointwise] = [layer.depthwise, layer.pointwise].map(number);
+    let storage = storage(layer.storage);
     quote!(Separable {
         input: #input,
         window: #window,
@@ -102,6 +112,7 @@ fn separable(layer: &Separable) -> TokenStream {
         scratch: #scratch,
         depthwise: #depthwise,
         pointwise: #pointwise,
+        storage: #storage,
     })
 }
 

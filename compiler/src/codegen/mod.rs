@@ -10,6 +10,8 @@ mod names;
 
 pub use file::file;
 use layer::number;
+use mobilenet_kernels::header::Precision;
+use mobilenet_kernels::layout::Storage;
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
@@ -109,7 +111,7 @@ fn imports(network: &Network<'_>) -> TokenStream {
     if network.plan.output.is_none() {
         return quote! {
             use #kernels::layer::*;
-            use #kernels::layout::{Map, Window};
+            use #kernels::layout::{Map, Storage, Window};
         };
     }
     quote! {
@@ -132,8 +134,10 @@ fn steps(plan: &Plan) -> Vec<Vec<Call<'_>>> {
 
 fn summary(network: &Network<'_>) -> String {
     let Plan { name, input: [height, width, channels], .. } = network.plan;
-    let numbers =
-        network.plan.output.map_or(String::new(), |output| format!(" in {}", output.integers.name()));
+    let numbers = match network.plan.precision() {
+        Precision::F32 => String::new(),
+        precision => format!(" in {precision}"),
+    };
     format!(
         " `{name}`{numbers}: {height} x {width} x {channels} in, {:.2} M multiply-adds, {} parameters, an arena of {} bytes.",
         network.cost.macs as f64 / 1e6,
@@ -176,6 +180,7 @@ fn classifier(part: &Part) -> Option<TokenStream> {
     let (doc, layer) = (doc(part), layer.layer());
     let [inputs, input, output, weights] =
         [layer.inputs, layer.input, layer.output, layer.weights].map(number);
+    let storage = layer::storage(layer.storage);
     Some(quote! {
         #[doc = #doc]
         pub(super) const fn classifier(classes: usize) -> Checked<FullyConnected> {
@@ -185,6 +190,7 @@ fn classifier(part: &Part) -> Option<TokenStream> {
                 input: #input,
                 output: #output,
                 weights: #weights,
+                storage: #storage,
             })
         }
     })
@@ -204,6 +210,7 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
     let params = cost.params - ((plan.embedding + 1) * plan.classes) as u64;
     let macs = cost.macs - (plan.embedding * plan.classes) as u64;
     let calls = steps.iter().map(|calls| self::call(calls));
+    let precision = precision(network);
     let (parameters, arguments, classes) = match network.classes() {
         Classes::Parameter => (quote!(<const CLASSES: usize>), quote!(<CLASSES>), quote!(CLASSES)),
         Classes::Fixed => {
@@ -236,6 +243,7 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
             const MACS: u64 = #macs + (#embedding * #classes) as u64;
             const PARAMS: u64 = #params + ((#embedding + 1) * #classes) as u64;
             const FINGERPRINT: u64 = #fingerprint;
+            #precision
             type Pixels = [u8; #len];
             type Tensor = [f32; #len];
             type Features = [f32; #embedding];
@@ -256,6 +264,27 @@ fn implementation(network: &Network<'_>, steps: &[Vec<Call<'_>>]) -> TokenStream
             }
         }
     }
+}
+
+/// Precision, and what the classifier is stored as, where they are not those of `f32`s.
+fn precision(network: &Network<'_>) -> TokenStream {
+    let Network { kernels, plan, .. } = network;
+    let name = match plan.precision() {
+        Precision::F32 => None,
+        Precision::Bf16 => Some(quote!(Bf16)),
+        Precision::Uint8 => Some(quote!(Uint8)),
+        Precision::Int8 => Some(quote!(Int8)),
+    };
+    let precision = name.map(|name| {
+        let path = quote!(#kernels::header::Precision);
+        quote!(const PRECISION: #path = #path::#name;)
+    });
+    let stored = plan.numbers.stored().filter(|stored| stored.classifier != Storage::F32);
+    let classifier = stored.map(|stored| {
+        let storage = layer::storage(stored.classifier);
+        quote!(const CLASSIFIER: #kernels::layout::Storage = #kernels::layout::#storage;)
+    });
+    quote!(#precision #classifier)
 }
 
 /// One step as a statement.

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use mobilenet_kernels::layout::Window;
+use mobilenet_kernels::layout::{Storage, Window};
 use mobilenet_kernels::reference::{self, Sizes};
 
 use crate::error::{Complaint, Result};
 use crate::family::Activation;
 use crate::ir::{Conv, Graph, NodeId, Op, Params, Shape};
 use crate::pack::{self, Folded, Tensors};
+use crate::settings::Stored;
 
 /// The value of a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,12 +26,18 @@ pub struct Value {
 pub struct Reference<'g> {
     graph: &'g Graph,
     tensors: &'g Tensors,
+    stored: Stored,
 }
 
 impl<'g> Reference<'g> {
     /// A graph and the weights of its layers.
     pub fn new(graph: &'g Graph, tensors: &'g Tensors) -> Self {
-        Reference { graph, tensors }
+        Reference { graph, tensors, stored: Stored::default() }
+    }
+
+    /// The same, with numbers rounded wherever a plan rounds them whose weights are stored like this.
+    pub fn rounded(self, stored: Stored) -> Self {
+        Reference { stored, ..self }
     }
 
     /// Runs the network on a normalised image, and gives the value of every node in order; the last is the result.
@@ -60,6 +67,22 @@ impl<'g> Reference<'g> {
         Ok(values)
     }
 
+    /// What the layer of a name makes of that input.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such layer, or it has no weights.
+    pub fn layer(&self, name: &str, input: &[f32]) -> Result<Vec<f32>> {
+        let found = self.graph.ids().find(|&id| self.graph.node(id).name == name);
+        let before = found.and_then(|id| Some((id, self.graph.operand(id)?)));
+        let Some((id, operand)) = before else {
+            return Err(Complaint::new(format!("there is no layer `{name}`")).into());
+        };
+        let (node, from) = (self.graph.node(id), self.graph.node(operand));
+        let input = Value { name: from.name.clone(), shape: from.shape, data: input.to_vec() };
+        self.node(&node.op, &input, node.shape)
+    }
+
     /// Runs the network and gives its result.
     ///
     /// # Errors
@@ -72,13 +95,18 @@ impl<'g> Reference<'g> {
     fn node(&self, op: &Op, input: &Value, shape: Shape) -> Result<Vec<f32>> {
         Ok(match op {
             Op::Conv(conv) | Op::Pointwise(conv) => {
-                self.conv(conv, &input.data, input.shape, shape, reference::conv)?
+                self.conv(conv, Storage::F32, &input.data, input.shape, shape, reference::conv)?
             }
-            Op::Depthwise(conv) => self.conv(conv, &input.data, input.shape, shape, reference::depthwise)?,
+            Op::Depthwise(conv) => {
+                self.conv(conv, Storage::F32, &input.data, input.shape, shape, reference::depthwise)?
+            }
             Op::Separable { depthwise, pointwise } => {
                 let middle = Shape { channels: input.shape.channels, ..shape };
-                let values = self.conv(depthwise, &input.data, input.shape, middle, reference::depthwise)?;
-                self.conv(pointwise, &values, middle, shape, reference::conv)?
+                let loops = reference::depthwise;
+                let mut values =
+                    self.conv(depthwise, Storage::F32, &input.data, input.shape, middle, loops)?;
+                reference::round(&mut values, self.stored.blocks);
+                self.conv(pointwise, self.stored.blocks, &values, middle, shape, reference::conv)?
             }
             Op::BatchNorm(batchnorm) => {
                 let (scale, shift) = pack::scale_and_shift(batchnorm, self.tensors)?;
@@ -104,12 +132,14 @@ impl<'g> Reference<'g> {
     fn conv(
         &self,
         conv: &Conv,
+        storage: Storage,
         input: &[f32],
         from: Shape,
         to: Shape,
         kernel: impl Fn(&Sizes, &Window, &[f32], &[f32], &mut [f64]),
     ) -> Result<Vec<f32>> {
-        let weights = pack::folded(&conv.params, self.tensors)?;
+        let mut weights = pack::folded(&conv.params, self.tensors)?;
+        reference::round(&mut weights.kernel, storage);
         let window = Window { size: conv.size, stride: conv.stride, top: conv.pad.top, left: conv.pad.left };
         let sizes = Sizes { input: from.array(), output: to.array() };
         let mut sums = bias(&weights, to);
@@ -118,7 +148,8 @@ impl<'g> Reference<'g> {
     }
 
     fn fully_connected(&self, params: &Params, input: &Value, shape: Shape) -> Result<Vec<f32>> {
-        let weights = pack::folded(params, self.tensors)?;
+        let mut weights = pack::folded(params, self.tensors)?;
+        reference::round(&mut weights.kernel, self.stored.classifier);
         let window = Window { size: 1, stride: 1, top: 0, left: 0 };
         let sizes = Sizes { input: input.shape.array(), output: shape.array() };
         let mut sums = bias(&weights, shape);

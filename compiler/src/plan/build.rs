@@ -4,19 +4,20 @@ use mobilenet_kernels::layer::{
     Activation, BatchNorm, Checked, Conv, Depthwise, FullyConnected, Misfit, Pointwise, Pool, Separable,
     Softmax, Stem,
 };
-use mobilenet_kernels::layout::{self, Map, Window, aligned, padded};
+use mobilenet_kernels::layout::{self, Map, Storage, Window, aligned, padded};
 use mobilenet_kernels::quantised;
 
 use super::arena::{Placement, RegionId};
-use super::bytes::{Bytes, Output, is_elsewhere};
+use super::bytes::{Output, is_elsewhere};
 use super::place::{Draft, Drafts, Link, Spot, Vectors};
-use super::{Content, Kernel, Part, Plan, Section, Step};
+use super::{Content, Kernel, Numbers, Part, Plan, Section, Step};
 use crate::error::{Complaint, Report, Result};
 use crate::family;
 use crate::ir::{self, Op, Params};
+use crate::settings::Stored;
 
-/// Turns drafts into a plan, of bytes where it is said of which.
-pub(super) fn build(name: &str, chain: &[Link<'_>], drafts: Drafts, bytes: Option<Bytes>) -> Result<Plan> {
+/// Turns drafts into a plan.
+pub(super) fn build(name: &str, chain: &[Link<'_>], drafts: Drafts, numbers: Numbers) -> Result<Plan> {
     let pool = position(chain, |op| matches!(op, Op::GlobalAveragePool), "global_average_pool")?;
     let classifier = position(chain, |op| matches!(op, Op::FullyConnected(_)), "fully_connected")?;
     let embedding = chain[pool].node.shape.channels;
@@ -36,12 +37,13 @@ pub(super) fn build(name: &str, chain: &[Link<'_>], drafts: Drafts, bytes: Optio
     let mut steps: Vec<Step> = Vec::new();
     let mut report = Report::new();
     for (i, (link, draft)) in chain.iter().zip(&drafts.drafts).enumerate() {
-        if link.node.op == Op::Dropout || bytes.is_some() && is_elsewhere(&link.node.op) {
-            continue;
-        }
-        let kernel = match bytes {
-            None => builder.kernel(link, draft, i == 0),
-            Some(bytes) => builder.byte_kernel(link, draft, (i == 0, layer(chain[classifier].node)), bytes),
+        let kernel = match numbers {
+            _ if link.node.op == Op::Dropout => continue,
+            Numbers::Bytes(_) if is_elsewhere(&link.node.op) => continue,
+            Numbers::Floats(stored) => builder.kernel(link, draft, i == 0, stored),
+            Numbers::Bytes(bytes) => {
+                builder.byte_kernel(link, draft, (i == 0, layer(chain[classifier].node)), bytes)
+            }
         };
         let Some(kernel) = report.absorb(kernel) else { continue };
         let part = Part { name: link.node.name.clone(), kernel, input: link.input, output: link.node.shape };
@@ -59,7 +61,11 @@ pub(super) fn build(name: &str, chain: &[Link<'_>], drafts: Drafts, bytes: Optio
         embedding,
         features: words(ends.features[1]),
         logits: words(ends.scores[1]),
-        output: bytes.map(|Bytes { integers, .. }| Output { integers, at: ends.scores[0], softmax }),
+        numbers,
+        output: match numbers {
+            Numbers::Floats(_) => None,
+            Numbers::Bytes(bytes) => Some(Output { integers: bytes.integers, at: ends.scores[0], softmax }),
+        },
         arena: words(ends.arena),
         weights,
         steps,
@@ -140,8 +146,18 @@ impl Builder<'_> {
         params: &Params,
         activation: family::Activation,
     ) -> usize {
-        let content = Content::Panels { params: params.clone(), activation, inputs, outputs };
-        self.section(layout::Section::panels(inputs, outputs).len, content)
+        self.product([inputs, outputs], params, activation, Storage::F32)
+    }
+
+    fn product(
+        &mut self,
+        [inputs, outputs]: [usize; 2],
+        params: &Params,
+        activation: family::Activation,
+        storage: Storage,
+    ) -> usize {
+        let content = Content::Panels { params: params.clone(), activation, inputs, outputs, storage };
+        self.section(layout::Section::product(inputs, outputs, storage).len, content)
     }
 
     fn depthwise(&mut self, channels: usize, conv: &ir::Conv) -> usize {
@@ -151,7 +167,7 @@ impl Builder<'_> {
         self.section(layout::Section::depthwise(channels, taps).len, content)
     }
 
-    fn kernel(&mut self, link: &Link<'_>, draft: &Draft, first: bool) -> Result<Kernel> {
+    fn kernel(&mut self, link: &Link<'_>, draft: &Draft, first: bool, stored: Stored) -> Result<Kernel> {
         let output: Map = self.map(&draft.output);
         let words = |bytes: usize| bytes / size_of::<f32>();
         let scratch = draft.scratch.map_or(0, |id| words(self.placement.offset(id)));
@@ -188,6 +204,7 @@ impl Builder<'_> {
             }
             Op::Separable { depthwise, pointwise } => {
                 let input = from_map?;
+                let storage = stored.blocks;
                 let block = Separable {
                     input,
                     window: window(depthwise),
@@ -195,12 +212,13 @@ impl Builder<'_> {
                     strip: draft.strip,
                     scratch,
                     depthwise: self.depthwise(input.channels, depthwise),
-                    pointwise: self.panels(
-                        input.channels,
-                        output.channels,
+                    pointwise: self.product(
+                        [input.channels, output.channels],
                         &pointwise.params,
                         pointwise.activation,
+                        storage,
                     ),
+                    storage,
                 };
                 fit(name, block.check()).map(Kernel::Separable)
             }
@@ -220,8 +238,9 @@ impl Builder<'_> {
             }
             Op::FullyConnected(params) => {
                 let (inputs, outputs) = (link.input.channels, link.node.shape.channels);
-                let weights = self.panels(inputs, outputs, params, family::Activation::Linear);
-                let layer = FullyConnected { inputs, outputs, input: features, output: 0, weights };
+                let storage = stored.classifier;
+                let weights = self.product([inputs, outputs], params, family::Activation::Linear, storage);
+                let layer = FullyConnected { inputs, outputs, input: features, output: 0, weights, storage };
                 fit(name, layer.check()).map(Kernel::FullyConnected)
             }
             Op::Softmax => {

@@ -153,7 +153,8 @@ mod tests {
     use super::*;
     use crate::compile::{Request, compile};
     use crate::names::Catalogue;
-    use crate::plan::{Bytes, Options};
+    use crate::plan::{Bytes, Numbers, Options};
+    use crate::settings::Precision;
     use crate::weights::Integers;
 
     fn plans() -> Vec<Plan> {
@@ -164,13 +165,16 @@ mod tests {
         for name in &names {
             let compiled = compile(&Request { model: Some(name), ..Request::default() }).unwrap();
             plans.push(Plan::new(&compiled.graph, Options { stream: false, ..Options::default() }).unwrap());
+            let stored = Precision::Bf16.stored().unwrap();
+            let bf16 = Options { numbers: Numbers::Floats(stored), ..Options::default() };
+            plans.push(Plan::new(&compiled.graph, bf16).unwrap());
             // As it was lowered, batch norms and clamps are layers of their own, in place.
             plans.push(Plan::new(&compiled.raw, Options::default()).unwrap());
             plans.push(compiled.plan);
             // No 8-bit kernel computes the network of full convolutions.
             for integers in [Integers::U8, Integers::I8] {
-                let bytes = Some(Bytes { integers, softmax: true, mean: false });
-                let options = Options { bytes, ..Options::default() };
+                let numbers = Numbers::Bytes(Bytes { integers, softmax: true, mean: false });
+                let options = Options { numbers, ..Options::default() };
                 plans.extend(Plan::new(&compiled.graph, options));
                 plans.extend(Plan::new(&compiled.raw, Options { stream: false, ..options }));
             }

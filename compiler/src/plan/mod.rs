@@ -24,10 +24,12 @@ mod place;
 mod uses;
 mod value;
 
+use mobilenet_kernels::header::Precision;
 use mobilenet_kernels::layer::{
     Activation, BatchNorm, Checked, Conv, Depthwise, FullyConnected, Pointwise, Pool, Separable, Softmax,
     Stage, Stem,
 };
+use mobilenet_kernels::layout::Storage;
 
 pub use bytes::{ByteContent, ByteKernel, Bytes, Output};
 use element::Element;
@@ -35,6 +37,7 @@ use element::Element;
 use crate::error::Result;
 use crate::family;
 use crate::ir::{self, Graph, Params, Shape};
+use crate::settings::Stored;
 use crate::weights::Integers;
 
 /// A network, ready to be run: steps in order, and where everything lies.
@@ -52,6 +55,8 @@ pub struct Plan {
     pub features: usize,
     /// Arena offset of the output.
     pub logits: usize,
+    /// What it computes with.
+    pub numbers: Numbers,
     /// Of a network of bytes, its output in these.
     pub output: Option<Output>,
     /// `f32`s of the arena.
@@ -165,6 +170,8 @@ pub enum Content {
         inputs: usize,
         /// Outputs.
         outputs: usize,
+        /// What the kernel is stored as.
+        storage: Storage,
     },
     /// A depthwise kernel, in channel blocks.
     Depthwise {
@@ -190,18 +197,43 @@ pub enum Content {
     Bytes(ByteContent),
 }
 
+/// What a plan computes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// Floats, whose weights are stored like this.
+    Floats(Stored),
+    /// The bytes of a quantised network.
+    Bytes(Bytes),
+}
+
+impl Numbers {
+    /// What weights are stored as, where they are floats.
+    pub fn stored(self) -> Option<Stored> {
+        match self {
+            Numbers::Floats(stored) => Some(stored),
+            Numbers::Bytes(_) => None,
+        }
+    }
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Numbers::Floats(Stored::default())
+    }
+}
+
 /// What the planner may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Stream the first layers where that makes the arena smaller.
     pub stream: bool,
-    /// Whether maps are bytes, and of which network.
-    pub bytes: Option<Bytes>,
+    /// What it computes with.
+    pub numbers: Numbers,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { stream: true, bytes: None }
+        Options { stream: true, numbers: Numbers::default() }
     }
 }
 
@@ -216,14 +248,12 @@ impl Plan {
     /// Where a layer is one that no kernel computes.
     pub fn new(graph: &Graph, options: Options) -> Result<Plan> {
         let chain = place::chain(graph)?;
-        let element = match options.bytes {
-            None => Element::F32,
-            Some(bytes) => Element::Byte { sums: bytes.integers == Integers::U8 },
-        };
+        let element = Element::of(options.numbers);
         let streamable = if options.stream { place::streamable(&chain).min(MOST_STREAMED) } else { 1 };
         let mut best: Option<Plan> = None;
         for head in 1..=streamable.max(1) {
-            let plan = build::build(&graph.name, &chain, place::place(&chain, head, element), options.bytes)?;
+            let plan =
+                build::build(&graph.name, &chain, place::place(&chain, head, element), options.numbers)?;
             if best.as_ref().is_none_or(|best| plan.arena < best.arena) {
                 best = Some(plan);
             }
@@ -235,7 +265,11 @@ impl Plan {
     /// windows and order. Weights packed for one plan are refused by another.
     pub fn fingerprint(&self) -> u64 {
         let mut text = format!("{:?}", self.input);
-        text += self.output.map_or("", |output| output.integers.name());
+        text += &match self.numbers {
+            Numbers::Floats(stored) if stored == Stored::default() => String::new(),
+            Numbers::Floats(stored) => format!("{stored:?}"),
+            Numbers::Bytes(bytes) => bytes.integers.name().into(),
+        };
         for section in &self.sections {
             let shape = match &section.content {
                 Content::Panels { inputs: run, .. } | Content::Bytes(ByteContent::Panels { run, .. })
@@ -273,6 +307,16 @@ impl Plan {
             }
         }
         fnv1a(text.as_bytes())
+    }
+
+    /// Its precision, as packed weights say it.
+    pub fn precision(&self) -> Precision {
+        match self.numbers {
+            Numbers::Floats(Stored { blocks: Storage::Bf16, .. }) => Precision::Bf16,
+            Numbers::Floats(_) => Precision::F32,
+            Numbers::Bytes(Bytes { integers: Integers::U8, .. }) => Precision::Uint8,
+            Numbers::Bytes(Bytes { integers: Integers::I8, .. }) => Precision::Int8,
+        }
     }
 
     /// All kernel calls, streamed ones included, in network order.

@@ -113,7 +113,7 @@ pub(super) fn place(chain: &[Link<'_>], head: usize, element: Element) -> Drafts
             }
         })
         .collect();
-    let vectors = (element != Element::F32).then(|| placer.vectors()).flatten();
+    let vectors = (!element.is_float()).then(|| placer.vectors()).flatten();
     Drafts { head, drafts, regions: placer.regions, vectors }
 }
 
@@ -121,7 +121,7 @@ pub(super) fn place(chain: &[Link<'_>], head: usize, element: Element) -> Drafts
 fn head_strips(head: &[Link<'_>], element: Element) -> Vec<usize> {
     let rows = |link: &Link<'_>| element.least_rows().min(link.node.shape.height);
     let mut strips: Vec<usize> = head.iter().map(rows).collect();
-    if element == Element::F32 {
+    if element.is_float() {
         for i in (0..head.len().saturating_sub(1)).rev() {
             let stride = window(&head[i + 1].node.op).map_or(1, |conv| conv.stride);
             strips[i] = (strips[i + 1] * stride).min(head[i].node.shape.height);
@@ -312,24 +312,24 @@ impl Placer<'_, '_> {
     fn scratch(&mut self, i: usize, strip: usize) -> Option<RegionId> {
         let link = self.chain[i];
         let Shape { width, .. } = link.node.shape;
-        let padded = self.element.padded(link.input.channels);
         let len = match &link.node.op {
-            Op::Separable { .. } => strip * width * padded,
+            Op::Separable { .. } => self.element.scratch(strip * width, link.input.channels),
             Op::Conv(conv) => {
                 let rows = (strip - 1) * conv.stride + conv.size;
                 let pixels = (width - 1) * conv.stride + conv.size;
-                match (self.element, i) {
-                    (Element::F32, 0) => rows * pixels * link.input.channels,
+                let values = match (self.element, i) {
+                    (Element::Float { .. }, 0) => rows * pixels * link.input.channels,
                     // The last quad of a window may reach past the last line.
                     (Element::Byte { .. }, 0) => {
                         rows * pixels * link.input.channels + quantised::layout::QUAD
                     }
-                    _ => rows * pixels * padded,
-                }
+                    _ => rows * pixels * self.element.padded(link.input.channels),
+                };
+                values * self.element.size()
             }
             _ => return None,
         };
-        Some(self.temporary(i, len * self.element.size(), 0))
+        Some(self.temporary(i, len, 0))
     }
 
     /// Memory that layer `i` needs while it computes a strip.

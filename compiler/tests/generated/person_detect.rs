@@ -241,6 +241,7 @@ const _: () = {
         const MACS: u64 = 7157376u64 + (256 * 2) as u64;
         const PARAMS: u64 = 207456u64 + ((256 + 1) * 2) as u64;
         const FINGERPRINT: u64 = 4513349990372206566u64;
+        const PRECISION: ::mobilenet_runtime::kernels::header::Precision = ::mobilenet_runtime::kernels::header::Precision::Int8;
         type Pixels = [u8; 9216];
         type Tensor = [f32; 9216];
         type Features = [f32; 256];

@@ -188,7 +188,7 @@ fn run(memory: Memory<'_>, scores: bool, probabilities: bool) -> Result<(), Mobi
     if output.len() != len {
         return Err(MobilenetStatus::OutputLength);
     }
-    let (kernels, weights) = (Kernels::best(), Net::PACKED);
+    let (kernels, weights) = (Kernels::best(Net::PRECISION), Net::PACKED);
     let image = Image::Pixels(image, &weights.header().preprocess.normalise);
     Net::features(kernels, weights.values(), image, arena);
     if scores {

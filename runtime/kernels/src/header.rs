@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0..8 | `MNETWTS1` |
 //! | 8..12 | version, 1 |
-//! | 12..16 | precision: 0 = f32, 2 = bytes of an unsigned network, 3 = of a signed one |
+//! | 12..16 | precision: 0 = f32, 1 = bf16, 2 = bytes of an unsigned network, 3 = of a signed one |
 //! | 16..24 | fingerprint of the plan |
 //! | 24..32 | bytes of the payload |
 //! | 32..40 | XXH3 (64 bits) of the payload and the labels |
@@ -46,15 +46,37 @@ pub struct Header {
     pub preprocess: Preprocess,
 }
 
-/// Numbers of a payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Numbers that a network computes with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
     /// 32-bit floats.
+    #[default]
     F32 = 0,
+    /// Pointwise layers of blocks multiply bf16s, and sum up in 32 bits; all else is 32-bit floats. The weights take half the
+    /// memory.
+    Bf16 = 1,
     /// Bytes of a network whose own are unsigned.
     Uint8 = 2,
     /// Bytes of a network whose own are signed.
     Int8 = 3,
+}
+
+impl Precision {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Bf16 => "bf16",
+            Precision::Uint8 => "uint8",
+            Precision::Int8 => "int8",
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// Why bytes are no packed file.
@@ -120,6 +142,7 @@ impl Header {
         }
         let precision = match u32_at(bytes, 12) {
             0 => Precision::F32,
+            1 => Precision::Bf16,
             2 => Precision::Uint8,
             3 => Precision::Int8,
             _ => return Err(HeaderError::Field("precision")),
@@ -237,7 +260,7 @@ mod tests {
     use super::*;
 
     const HEADER: Header = Header {
-        precision: Precision::F32,
+        precision: Precision::Bf16,
         fingerprint: 0x0123_4567_89ab_cdef,
         payload: 128,
         checksum: 42,

@@ -3,16 +3,30 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::header::Precision;
+
+/// Whether an x86-64 has all of some features.
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+macro_rules! has {
+    ($($feature:tt),*) => { $(std::is_x86_feature_detected!($feature))&&* };
+}
+#[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+macro_rules! has {
+    ($($feature:tt),*) => { cfg!(all($(target_feature = $feature),*)) };
+}
+
 /// An instruction set that kernels exist for, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
-    /// [`Avx512`](Isa::Avx512) with VNNI, VBMI and AMX, which multiplies tiles of bytes, where Linux grants it.
+    /// [`Avx512Bf16`](Isa::Avx512Bf16) with AMX, where Linux grants it: blocks of bf16s and of bytes multiply tiles.
     Amx,
+    /// [`Avx512`](Isa::Avx512) with VNNI, VBMI and AVX-512 BF16: blocks of bf16s multiply pairs.
+    Avx512Bf16,
     /// x86-64 with AVX-512 F, BW, DQ and VL; networks of bytes use VNNI and VBMI where there are both.
     Avx512,
-    /// x86-64 with AVX2, FMA and AVX-VNNI: dot products of bytes. Networks of floats run as with AVX2.
+    /// x86-64 with AVX2, FMA, F16C and AVX-VNNI: dot products of bytes. Networks of floats run as with AVX2.
     AvxVnni,
-    /// x86-64 with AVX2 and FMA.
+    /// x86-64 with AVX2, FMA and F16C.
     Avx2,
     /// Any x86-64.
     Sse2,
@@ -30,8 +44,9 @@ pub enum Isa {
 
 impl Isa {
     /// All of them, best first.
-    pub const ALL: [Isa; 10] = [
+    pub const ALL: [Isa; 11] = [
         Isa::Amx,
+        Isa::Avx512Bf16,
         Isa::Avx512,
         Isa::AvxVnni,
         Isa::Avx2,
@@ -47,6 +62,7 @@ impl Isa {
     pub const fn name(self) -> &'static str {
         match self {
             Isa::Amx => "amx",
+            Isa::Avx512Bf16 => "avx512bf16",
             Isa::Avx512 => "avx512",
             Isa::AvxVnni => "avxvnni",
             Isa::Avx2 => "avx2",
@@ -64,33 +80,13 @@ impl Isa {
     pub fn is_available(self) -> bool {
         match self {
             #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std", feature = "simd"))]
-            Isa::Amx => Isa::Avx512.is_available() && Isa::has_vnni() && crate::amx::is_granted(),
+            Isa::Amx => Isa::Avx512Bf16.is_available() && crate::amx::is_granted(),
             #[cfg(not(all(target_arch = "x86_64", target_os = "linux", feature = "std", feature = "simd")))]
             Isa::Amx => false,
-            #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Isa::Avx512 => {
-                Isa::Avx2.is_available()
-                    && std::is_x86_feature_detected!("avx512f")
-                    && std::is_x86_feature_detected!("avx512bw")
-                    && std::is_x86_feature_detected!("avx512dq")
-                    && std::is_x86_feature_detected!("avx512vl")
-            }
-            #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Isa::AvxVnni => Isa::Avx2.is_available() && std::is_x86_feature_detected!("avxvnni"),
-            #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Isa::Avx2 => std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma"),
-            #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
-            Isa::Avx512 => cfg!(all(
-                target_feature = "avx512f",
-                target_feature = "avx512bw",
-                target_feature = "avx512dq",
-                target_feature = "avx512vl",
-                target_feature = "fma"
-            )),
-            #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
-            Isa::AvxVnni => Isa::Avx2.is_available() && cfg!(target_feature = "avxvnni"),
-            #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
-            Isa::Avx2 => cfg!(all(target_feature = "avx2", target_feature = "fma")),
+            Isa::Avx512Bf16 => Isa::Avx512.is_available() && Isa::has_vnni() && has!("avx512bf16"),
+            Isa::Avx512 => Isa::Avx2.is_available() && has!("avx512f", "avx512bw", "avx512dq", "avx512vl"),
+            Isa::AvxVnni => Isa::Avx2.is_available() && has!("avxvnni"),
+            Isa::Avx2 => has!("avx2", "fma", "f16c"),
             Isa::Sse2 => cfg!(target_arch = "x86_64"),
             #[cfg(all(target_arch = "aarch64", feature = "std"))]
             Isa::NeonDot => Isa::Neon.is_available() && std::arch::is_aarch64_feature_detected!("dotprod"),
@@ -107,12 +103,24 @@ impl Isa {
     }
 
     /// Whether [`Isa::Avx512`] has dot products of bytes, and permutations of them.
-    #[cfg(all(target_arch = "x86_64", feature = "simd"))]
     pub(crate) fn has_vnni() -> bool {
-        #[cfg(feature = "std")]
-        return std::is_x86_feature_detected!("avx512vnni") && std::is_x86_feature_detected!("avx512vbmi");
-        #[cfg(not(feature = "std"))]
-        return cfg!(all(target_feature = "avx512vnni", target_feature = "avx512vbmi"));
+        has!("avx512vnni", "avx512vbmi")
+    }
+
+    /// Whether it has kernels of its own for a precision, rather than those of the set below it.
+    pub const fn is_for(self, precision: Precision) -> bool {
+        match self {
+            Isa::Amx => !matches!(precision, Precision::F32),
+            Isa::Avx512Bf16 => matches!(precision, Precision::Bf16),
+            Isa::AvxVnni => matches!(precision, Precision::Uint8 | Precision::Int8),
+            _ => true,
+        }
+    }
+
+    /// Those that this processor has and that are for a precision, best first.
+    pub fn available_for(precision: Precision) -> impl Iterator<Item = Isa> {
+        // Asked of those only that are for it: one of them asks Linux.
+        Isa::ALL.into_iter().filter(move |isa| isa.is_for(precision) && isa.is_available())
     }
 
     /// Those that this processor has, best first.

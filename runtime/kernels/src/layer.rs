@@ -4,7 +4,7 @@
 //! two lengths, that of the weights and that of the arena; a kernel then compares two numbers and is safe to run.
 //! The check is a `const fn`: in generated code a misfit is a compile error.
 
-use crate::layout::{Map, Section, Window, aligned, padded};
+use crate::layout::{Map, Section, Storage, Window, aligned, padded};
 
 /// A layer whose accesses stay below [`weights_end`](Self::weights_end) and [`arena_end`](Self::arena_end).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +49,8 @@ pub enum Misfit {
     Window,
     /// A ring holds fewer rows than one step of the layer needs.
     Ring,
+    /// The kernel does not know weights that are stored like this.
+    Storage,
 }
 
 impl Misfit {
@@ -59,6 +61,7 @@ impl Misfit {
             Misfit::Shape => "input and output do not fit each other",
             Misfit::Window => "the kernel does not know this window",
             Misfit::Ring => "a ring holds too few rows",
+            Misfit::Storage => "the kernel does not know weights that are stored like this",
         }
     }
 }
@@ -137,6 +140,9 @@ pub struct Pointwise {
 
 /// A depthwise-separable block: 3x3 depthwise into a scratch strip, 1x1 from there into the output. Input and output
 /// may share memory.
+///
+/// Where the pointwise weights are bf16s, so is the scratch strip: values are rounded on the way into it, and the products
+/// of both are summed up in `f32`. Values too small for a normal `f32` may count as zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Separable {
     /// The input.
@@ -151,8 +157,10 @@ pub struct Separable {
     pub scratch: usize,
     /// Offset of the depthwise weights, [`Section::depthwise`].
     pub depthwise: usize,
-    /// Offset of the pointwise weights, [`Section::panels`].
+    /// Offset of the pointwise weights, [`Section::product`].
     pub pointwise: usize,
+    /// What the pointwise weights are stored as, `f32`s or bf16s.
+    pub storage: Storage,
 }
 
 /// Batch normalisation on its own, in place: `x * scale + shift` by channel. Weights: [`Section::batchnorm`].
@@ -182,7 +190,7 @@ pub struct Pool {
     pub output: usize,
 }
 
-/// A fully connected layer: the product of a vector and a matrix. Weights: [`Section::panels`].
+/// A fully connected layer: the product of a vector and a matrix. Weights: [`Section::product`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FullyConnected {
     /// Inputs.
@@ -195,6 +203,8 @@ pub struct FullyConnected {
     pub output: usize,
     /// Offset of the weights.
     pub weights: usize,
+    /// What the weights are stored as, `f32`s or f16s.
+    pub storage: Storage,
 }
 
 /// Softmax over a vector, in place.
@@ -437,7 +447,15 @@ impl Pointwise {
 impl Separable {
     /// `f32`s of the scratch strip: `strip` rows of depthwise output, as one plane.
     pub const fn scratch_len(&self) -> usize {
-        aligned(self.strip * self.output.width * self.input.padded())
+        Self::strip_len(self.strip * self.output.width, self.input.channels, self.storage)
+    }
+
+    /// `f32`s of a scratch strip of so many pixels.
+    pub const fn strip_len(pixels: usize, channels: usize, storage: Storage) -> usize {
+        match storage {
+            Storage::Bf16 => aligned(pixels * padded(channels) / 2),
+            _ => aligned(pixels * padded(channels)),
+        }
     }
 
     /// This layer, shown to stay inside its weights and arena.
@@ -453,8 +471,11 @@ impl Separable {
         {
             return Err(Misfit::Ring);
         }
+        if matches!(self.storage, Storage::F16) {
+            return Err(Misfit::Storage);
+        }
         let depthwise = Section::depthwise(self.input.channels, 9).len;
-        let pointwise = Section::panels(self.input.channels, self.output.channels).len;
+        let pointwise = Section::product(self.input.channels, self.output.channels, self.storage).len;
         let weights_end =
             max(attempt!(end(self.depthwise, depthwise)), attempt!(end(self.pointwise, pointwise)));
         let scratch = attempt!(end(self.scratch, self.scratch_len()));
@@ -501,7 +522,11 @@ impl FullyConnected {
         if self.inputs == 0 || self.outputs == 0 || self.inputs > 1 << 24 || self.outputs > 1 << 24 {
             return Err(Misfit::Size);
         }
-        let weights_end = attempt!(end(self.weights, Section::panels(self.inputs, self.outputs).len));
+        if matches!(self.storage, Storage::Bf16) {
+            return Err(Misfit::Storage);
+        }
+        let section = Section::product(self.inputs, self.outputs, self.storage);
+        let weights_end = attempt!(end(self.weights, section.len));
         let input = attempt!(end(self.input, padded(self.inputs)));
         let output = attempt!(end(self.output, padded(self.outputs)));
         // Outputs are written while inputs are still read.

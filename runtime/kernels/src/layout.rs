@@ -11,7 +11,9 @@
 //!
 //! The **weights** of a matrix product with K inputs and N outputs are kept in *panels* of 32 outputs,
 //! `[N/32][K][32]`; the last panel is 8, 16, 24 or 32 wide. Depthwise weights are `[C/16][taps][16]`.
-//! All offsets and lengths in this crate count `f32`s.
+//!
+//! All offsets and lengths in this crate count `f32`s. Where [`Storage`] is of 16 bits, two numbers share the word of an
+//! `f32`, the first in its lower half; panels begin at whole words.
 
 /// Channels in a full channel block.
 pub const BLOCK: usize = 16;
@@ -186,6 +188,19 @@ impl Window {
     }
 }
 
+/// What the kernel of a matrix product is stored as; bias and bounds are `f32`s always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Storage {
+    /// `f32`s.
+    #[default]
+    F32,
+    /// bf16s. Two consecutive inputs of one output make a word, which processors multiply with two values at once. Inputs are
+    /// padded with zeros to a multiple of 8, like the channels of a map.
+    Bf16,
+    /// f16s, which are widened when they are read.
+    F16,
+}
+
 /// Lengths and offsets of a layer's packed weights. `[epilogue][bias][kernel]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Section {
@@ -207,6 +222,15 @@ impl Section {
     /// A matrix product: `[epilogue][bias][N/32][K][32]`.
     pub const fn panels(inputs: usize, outputs: usize) -> Self {
         Self::new(outputs, inputs * padded(outputs))
+    }
+
+    /// A matrix product: as [`panels`](Self::panels); in bf16 `[epilogue][bias][N/32][K/2][32][2]`.
+    pub const fn product(inputs: usize, outputs: usize, storage: Storage) -> Self {
+        match storage {
+            Storage::F32 => Self::panels(inputs, outputs),
+            Storage::Bf16 => Self::panels(padded(inputs) / 2, outputs),
+            Storage::F16 => Self::new(outputs, inputs * padded(outputs) / 2),
+        }
     }
 
     /// A depthwise convolution: `[epilogue][bias][C/16][taps][16]`.

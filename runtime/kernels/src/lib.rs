@@ -30,6 +30,7 @@ mod isa;
 mod kernels;
 pub mod layer;
 pub mod layout;
+pub mod narrow;
 pub mod network;
 #[cfg(feature = "simd")]
 mod ops;

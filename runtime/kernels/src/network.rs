@@ -1,7 +1,7 @@
 //! What generated code implements, and memory of the right alignment.
 
-use crate::header::{self, Header};
-use crate::layout::Section;
+use crate::header::{self, Header, Precision};
+use crate::layout::{Section, Storage};
 #[cfg(feature = "simd")]
 use crate::{Kernels, image::Image};
 
@@ -185,8 +185,14 @@ pub trait Network: Copy + Send + Sync + 'static {
     /// Identifies the plan; packed weights of another plan are refused.
     const FINGERPRINT: u64;
 
+    /// Numbers that it computes with.
+    const PRECISION: Precision = Precision::F32;
+    /// What the classifier's weights are stored as.
+    const CLASSIFIER: Storage = Storage::F32;
+
     /// `f32`s of packed weights.
-    const WEIGHTS: usize = Self::TRUNK + Section::panels(Self::EMBEDDING, Self::CLASSES).len;
+    const WEIGHTS: usize =
+        Self::TRUNK + Section::product(Self::EMBEDDING, Self::CLASSES, Self::CLASSIFIER).len;
     /// Bytes of the packed weights with their header.
     const WEIGHT_BYTES: usize = header::LEN + Self::WEIGHTS * size_of::<f32>();
     /// Bytes of the arena.

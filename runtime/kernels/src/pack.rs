@@ -1,6 +1,7 @@
 //! Bringing weights and maps into the layouts of [`layout`](crate::layout).
 
-use crate::layout::{BLOCK, EPILOGUE, Map, Section, padded, panel_width};
+use crate::layout::{BLOCK, EPILOGUE, Map, PANEL, Section, Storage, padded, panel_width};
+use crate::narrow::{Bf16, F16};
 
 /// Writes epilogue and bias, and zero everywhere else.
 fn begin(section: Section, bias: &[f32], bounds: [f32; 2], out: &mut [f32]) {
@@ -22,18 +23,55 @@ pub fn panels(
     outputs: usize,
     out: &mut [f32],
 ) {
-    let section = Section::panels(inputs, outputs);
+    product(Storage::F32, kernel, bias, bounds, inputs, outputs, out);
+}
+
+/// Packs a matrix product, [`Section::product`]: `kernel` is `inputs` rows of `outputs` values.
+///
+/// # Panics
+///
+/// Where a slice is shorter than `inputs`, `outputs` and the section ask for.
+pub fn product(
+    storage: Storage,
+    kernel: &[f32],
+    bias: &[f32],
+    bounds: [f32; 2],
+    inputs: usize,
+    outputs: usize,
+    out: &mut [f32],
+) {
+    let section = Section::product(inputs, outputs, storage);
     begin(section, &bias[..outputs], bounds, out);
-    for panel in 0..outputs.div_ceil(crate::layout::PANEL) {
-        let first = panel * crate::layout::PANEL;
-        let width = panel_width(outputs, panel);
+    let out = &mut out[section.kernel..section.len];
+    // Rows of a panel, in inputs; in bf16 two of them share a row of words.
+    let stored = if storage == Storage::Bf16 { padded(inputs) } else { inputs };
+    for panel in 0..outputs.div_ceil(PANEL) {
+        let (first, width) = (panel * PANEL, panel_width(outputs, panel));
         let columns = width.min(outputs - first);
-        let start = section.kernel + first * inputs;
         for k in 0..inputs {
             let row = &kernel[k * outputs + first..][..columns];
-            out[start + k * width..][..columns].copy_from_slice(row);
+            let start = first * stored + k * width;
+            match storage {
+                Storage::F32 => out[start..][..columns].copy_from_slice(row),
+                Storage::F16 => {
+                    let halves = row.iter().map(|&weight| F16::from(weight).0);
+                    halves.enumerate().for_each(|(lane, half)| put(out, start + lane, half));
+                }
+                Storage::Bf16 => {
+                    let (pair, half) = (first * stored + k / 2 * 2 * width, k % 2);
+                    let halves = row.iter().map(|&weight| Bf16::from(weight).0);
+                    halves.enumerate().for_each(|(lane, bits)| put(out, pair + lane * 2 + half, bits));
+                }
+            }
         }
     }
+}
+
+/// Writes the half of a word: the lower one comes first.
+fn put(words: &mut [f32], at: usize, half: u16) {
+    let word = &mut words[at / 2];
+    let shift = at % 2 * 16;
+    *word = f32::from_bits(word.to_bits() & !(0xffff << shift) | u32::from(half) << shift);
 }
 
 /// Packs a depthwise convolution, [`Section::depthwise`]: `kernel` is `taps` rows of `channels` values.
@@ -132,6 +170,30 @@ mod tests {
         assert_eq!(out[section.kernel + 32], kernel[outputs]);
         assert_eq!(out[section.kernel + 3 * 32 + 2 * 16 + 8], kernel[2 * outputs + 40]);
         assert_eq!(out[section.kernel + 3 * 32 + 2 * 16 + 9], 0.0);
+    }
+
+    #[test]
+    fn two_narrow_numbers_share_a_word() {
+        let (inputs, outputs) = (3, 41);
+        let kernel: Vec<f32> = (0..inputs * outputs).map(|i| i as f32 + 1.0).collect();
+        let bias = vec![7.0; outputs];
+        let halves = |storage| {
+            let section = Section::product(inputs, outputs, storage);
+            let mut out = vec![f32::NAN; section.len];
+            product(storage, &kernel, &bias, [0.0, 6.0], inputs, outputs, &mut out);
+            assert_eq!((out[1], out[section.bias + 40]), (6.0, 7.0));
+            let words = out[section.kernel..].iter().map(|word| word.to_bits());
+            words.flat_map(|word| [word as u16, (word >> 16) as u16]).collect::<Vec<_>>()
+        };
+        let found = halves(Storage::F16);
+        // Second row of the first panel; third row of the second, 16 wide.
+        assert_eq!(found[32], F16::from(kernel[outputs]).0);
+        assert_eq!(found[3 * 32 + 2 * 16 + 8..][..2], [F16::from(kernel[2 * outputs + 40]).0, 0]);
+        let found = halves(Storage::Bf16);
+        // Two rows of the first panel, the third and its padding, rows of the second panel.
+        assert_eq!(found[..2], [0, outputs].map(|at| Bf16::from(kernel[at]).0));
+        assert_eq!(found[32 * 2..][..2], [Bf16::from(kernel[2 * outputs]).0, 0]);
+        assert_eq!(found[4 * 32 * 2 + 8 * 2..][..2], [40, outputs + 40].map(|at| Bf16::from(kernel[at]).0));
     }
 
     #[test]

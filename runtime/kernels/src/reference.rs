@@ -4,7 +4,8 @@
 
 pub mod quantised;
 
-use crate::layout::Window;
+use crate::layout::{Storage, Window};
+use crate::narrow::{Bf16, F16};
 
 /// Sizes of a convolution: height, width, channels of input and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,15 @@ pub fn batchnorm(map: &mut [f32], scale: &[f64], shift: &[f64]) {
 pub fn clamp(sums: &[f64], bounds: [f32; 2], out: &mut [f32]) {
     for (out, &sum) in out.iter_mut().zip(sums) {
         *out = (sum as f32).max(bounds[0]).min(bounds[1]);
+    }
+}
+
+/// Rounds values to what they are stored as.
+pub fn round(values: &mut [f32], storage: Storage) {
+    match storage {
+        Storage::F32 => {}
+        Storage::Bf16 => values.iter_mut().for_each(|value| *value = Bf16::from(*value).into()),
+        Storage::F16 => values.iter_mut().for_each(|value| *value = F16::from(*value).into()),
     }
 }
 

@@ -5,7 +5,7 @@ use mobilenet_kernels::image::{Image, Normalise};
 use mobilenet_kernels::layer::{
     Activation, BatchNorm, Conv, Depthwise, FullyConnected, Pointwise, Pool, Separable, Softmax, Stage, Stem,
 };
-use mobilenet_kernels::layout::{Map, Order, Section, Window, aligned, padded};
+use mobilenet_kernels::layout::{Map, Order, Section, Storage, Window, aligned, padded};
 use mobilenet_kernels::reference::{self, Sizes};
 use mobilenet_kernels::{Isa, Kernels, pack};
 
@@ -299,6 +299,7 @@ fn separable_blocks_in_place() {
                 scratch,
                 depthwise: 0,
                 pointwise: block.split,
+                storage: Storage::F32,
             };
             check_block(&mut random, &block, layer);
             // Stride 2 and twice the channels: row r goes into the slot of row r.
@@ -315,6 +316,7 @@ fn separable_blocks_in_place() {
                     scratch,
                     depthwise: 0,
                     pointwise: block.split,
+                    storage: Storage::F32,
                 };
                 check_block(&mut random, &block, layer);
             }
@@ -329,6 +331,7 @@ fn separable_blocks_in_place() {
                 scratch: len(to),
                 depthwise: 0,
                 pointwise: block.split,
+                storage: Storage::F32,
             };
             check_block(&mut random, &block, layer);
         }
@@ -389,6 +392,7 @@ fn a_stream_needs_a_few_rows_of_each_map() {
             scratch,
             depthwise: first,
             pointwise: first + blocks[0].split,
+            storage: Storage::F32,
         };
         let two = Separable {
             input: middle,
@@ -398,6 +402,7 @@ fn a_stream_needs_a_few_rows_of_each_map() {
             scratch,
             depthwise: second,
             pointwise: second + blocks[1].split,
+            storage: Storage::F32,
         };
         let stages =
             [Stage::Stem(stem.checked()), Stage::Separable(one.checked()), Stage::Separable(two.checked())];
@@ -435,6 +440,7 @@ fn pool_and_classifier() {
                     input: pooled,
                     output: logits,
                     weights: 0,
+                    storage: Storage::F32,
                 };
                 let layer = layer.checked();
                 for kernels in kernels() {

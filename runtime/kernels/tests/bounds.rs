@@ -7,7 +7,7 @@ use mobilenet_kernels::layer::{
     Activation, BatchNorm, Checked, Conv, Depthwise, FullyConnected, Pointwise, Pool, Separable, Softmax,
     Stage, Stem,
 };
-use mobilenet_kernels::layout::{Map, Window, aligned};
+use mobilenet_kernels::layout::{Map, Storage, Window, aligned};
 use mobilenet_kernels::{Isa, Kernels};
 
 /// Memory between pages that cannot be touched.
@@ -129,8 +129,10 @@ fn products() {
             }
         }
         let input = outputs.next_multiple_of(16);
-        let dense = FullyConnected { inputs, outputs, input, output: 0, weights: 0 }.checked();
-        layer("dense", &dense, |kernels, weights, arena| kernels.fully_connected(&dense, weights, arena));
+        for storage in [Storage::F32, Storage::F16] {
+            let dense = FullyConnected { inputs, outputs, input, output: 0, weights: 0, storage }.checked();
+            layer("dense", &dense, |kernels, weights, arena| kernels.fully_connected(&dense, weights, arena));
+        }
     }
 }
 
@@ -153,19 +155,22 @@ fn windows() {
                 let conv = Conv { input, window, output, strip: out[0], lines: end, weights: 0 }.checked();
                 layer("conv", &conv, |kernels, weights, arena| kernels.conv(&conv, weights, arena));
 
-                let separable = Separable {
-                    input,
-                    window,
-                    output,
-                    strip: 1,
-                    scratch: end,
-                    depthwise: 0,
-                    pointwise: 4096,
-                };
-                let separable = separable.checked();
-                layer("separable", &separable, |kernels, weights, arena| {
-                    kernels.separable(&separable, weights, arena)
-                });
+                for storage in [Storage::F32, Storage::Bf16] {
+                    let separable = Separable {
+                        input,
+                        window,
+                        output,
+                        strip: 1,
+                        scratch: end,
+                        depthwise: 0,
+                        pointwise: 4096,
+                        storage,
+                    };
+                    let separable = separable.checked();
+                    layer("separable", &separable, |kernels, weights, arena| {
+                        kernels.separable(&separable, weights, arena)
+                    });
+                }
             }
         }
     }

@@ -47,6 +47,7 @@ The exit status is 0 if the file can be read, even where no model can be made of
 pub(super) const PACK: &str = "\
 Examples:
   mnetc pack --weights model.safetensors -o model.mnw
+  mnetc pack --weights model.safetensors --precision bf16 -o half.mnw
   mnetc pack specs/mine.yaml --weights mine.h5 --labels names.txt -o mine.mnw";
 
 pub(super) const QUANTIZE: &str = "\
@@ -64,6 +65,7 @@ Examples:
   mnetc bench                                              the sixteen named models
   mnetc bench 1.0_MobileNet_baseline --layers --roofline roofline.svg
   mnetc bench 0.25_MobileNet_tiny --isa avx2 --engine interpreter
+  mnetc bench 1.0_MobileNet_baseline --precision bf16
   mnetc bench mobilenet_v1 --alpha 0.35 --rho 96 --threads 2 --json
 
 Without --weights, weights are drawn from a seed. Outputs are compared with the reference before anything is timed. Models take turns of a few milliseconds, so that whatever else the machine does hits all alike: compare within one call rather than between two. One image is run at a time; N threads share the work of each layer, and the peak is then that of N threads. Layers are timed by walking the plan, with the kernels that compiled code calls.";
@@ -73,5 +75,6 @@ Examples:
   mnetc verify 0.75_MobileNet_medium                       with seeded weights, on a seeded input
   mnetc verify --weights model.safetensors --expected data/expected
   mnetc verify --weights model.h5 --expected logits --inputs tensors
+  mnetc verify --weights model.safetensors --expected data/expected --precision bf16
 
-The reference is run before and after every pass; each layer of the plan is compared with it, on every instruction set; the streamed plan and compiled code must give the same bits as the plan that streams nothing. Layers may be off by 1e-4 of their largest value, expected logits by 1e-4. Where something differs, the first diverging layer is named, and the exit status is 1.";
+The reference is run before and after every pass; each layer of the plan is compared with it, on every instruction set; the streamed plan and compiled code must give the same bits as the plan that streams nothing. Layers may be off by 1e-4 of their largest value, expected logits by 1e-4. At --precision bf16 the reference rounds as kernels do, is given what each layer was given, and layers may be off by 5e-2; expected logits, which are those of f32s, may be off by 1 as long as the best class is the same. With --classifier f16 logits may be off by 1e-2. Where something differs, the first diverging layer is named, and the exit status is 1.";

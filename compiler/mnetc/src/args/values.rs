@@ -4,9 +4,10 @@ use std::num::NonZeroUsize;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use mobilenet_compiler::names;
-use mobilenet_compiler::settings::Precision;
+use mobilenet_compiler::settings::{self, Precision};
 use mobilenet_compiler::spec::MAX_CHANNELS;
 use mobilenet_kernels::Isa;
+use mobilenet_kernels::layout::Storage;
 
 /// A width multiplier.
 pub(super) fn alpha(text: &str) -> Result<f64, String> {
@@ -22,6 +23,12 @@ pub(super) fn classes(text: &str) -> Result<usize, String> {
 /// A number of things, one at least.
 pub(super) fn count(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "a number from 1 on".to_string())
+}
+
+/// What weights are stored as, by name.
+pub(super) fn classifier() -> impl TypedValueParser<Value = Storage> {
+    PossibleValuesParser::new(["f32", "f16"])
+        .try_map(|name| settings::classifier(&name).map_err(|report| report.to_string()))
 }
 
 /// An instruction set, by name.

@@ -10,12 +10,14 @@ use indicatif::ProgressBar;
 use mobilenet_compiler::compile::Compiled;
 use mobilenet_compiler::files::write_file;
 use mobilenet_compiler::names::Catalogue;
+use mobilenet_compiler::plan::Numbers;
 use mobilenet_compiler::settings::Precision;
+use mobilenet_kernels::header;
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::{Isa, Kernels};
 use serde_json::{Value, json};
 
-use crate::agree::assert_close;
+use crate::agree::{assert_close, tolerance};
 use crate::args::BenchArgs;
 use crate::engine::{Engine, Runner};
 use crate::table::Column::{Left, Right};
@@ -32,7 +34,7 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<(), Failure> {
         return Err(Failure::usage("--roofline draws one model"));
     }
     if args.roofline.is_some() && models.iter().any(|model| model.precision != Precision::F32) {
-        return Err(Failure::usage("--roofline draws f32: the peak of bytes is not measured"));
+        return Err(Failure::usage("--roofline draws f32: the peak of other numbers is not measured"));
     }
     let mut runners = Vec::new();
     let bar = progress::bar(models.len(), "checked", args.json);
@@ -101,13 +103,13 @@ fn check(compiled: &Compiled, runner: &Runner<'_>, args: &BenchArgs) -> Result<(
     };
     let expected = logits(&Runner::new(compiled, Some(other), Some(runner.isa))?)?;
     let found = logits(runner)?;
-    match compiled.precision {
-        Precision::Int8 if found != expected => Err(Failure::input(format!(
+    match compiled.plan.numbers {
+        Numbers::Bytes(_) if found != expected => Err(Failure::input(format!(
             "{}: its bytes differ from the reference's; `mnetc verify` finds the layer",
             compiled.plan.name
         ))),
-        Precision::Int8 => Ok(()),
-        Precision::F32 => assert_close(&compiled.plan.name, &found, &expected),
+        Numbers::Bytes(_) => Ok(()),
+        Numbers::Floats(stored) => assert_close(&compiled.plan.name, &found, &expected, tolerance(stored)),
     }
 }
 
@@ -119,9 +121,9 @@ enum Input {
 
 impl Input {
     fn new(compiled: &Compiled) -> Result<Self, Failure> {
-        Ok(match compiled.precision {
-            Precision::F32 => Input::Floats(seed::image(compiled)),
-            Precision::Int8 => Input::Bytes(seed::pixels(compiled, compiled.integers()?)),
+        Ok(match compiled.plan.numbers {
+            Numbers::Floats(_) => Input::Floats(seed::image(compiled)),
+            Numbers::Bytes(_) => Input::Bytes(seed::pixels(compiled, compiled.integers()?)),
         })
     }
 
@@ -144,7 +146,10 @@ fn time(models: &[Compiled], runners: &[Runner<'_>], args: &BenchArgs) -> Result
         let (mut engine, picture) = (runner.start(args.how.threads)?, Input::new(compiled)?);
         contestants.push(Box::new(move || engine.run(picture.image(compiled))));
     }
-    let kernels = runners.first().and_then(|runner| Kernels::new(runner.isa)).unwrap_or(Kernels::best());
+    let kernels = runners
+        .first()
+        .and_then(|runner| Kernels::new(runner.isa))
+        .unwrap_or(Kernels::best(header::Precision::F32));
     let mut peak = 0.0;
     let times = measure(&mut contestants, || peak = kernels.peak().max(peak))?;
     bar.finish_and_clear();
@@ -169,7 +174,7 @@ impl Measured<'_> {
         self.compiled.cost.macs as f64 / self.times.min_ms() * 1e3
     }
 
-    /// The peak of all threads, of the numbers that the model computes with: it is measured of floats alone.
+    /// The peak of all threads, of the numbers that the model computes with: it is measured of `f32`s alone.
     fn peak(&self) -> Option<f64> {
         (self.compiled.precision == Precision::F32).then_some(self.peak * self.threads as f64)
     }

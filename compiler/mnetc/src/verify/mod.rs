@@ -17,7 +17,8 @@ mod photos;
 use mobilenet_compiler::compile::Compiled;
 use mobilenet_compiler::interpret::Reference;
 use mobilenet_compiler::pack::Tensors;
-use mobilenet_compiler::settings::Precision;
+use mobilenet_compiler::plan::Numbers;
+use mobilenet_compiler::settings::Stored;
 use mobilenet_kernels::Isa;
 use mobilenet_kernels::image::Image;
 
@@ -31,6 +32,7 @@ use expected::Expected;
 struct Subject<'c> {
     compiled: &'c Compiled,
     tensors: &'c Tensors,
+    stored: Stored,
     sets: Vec<Isa>,
 }
 
@@ -50,10 +52,10 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let compiled = seed::compiled(&request)?;
     let of = if weights.is_some() { "these weights" } else { "seeded weights" };
     output::print(&format!("{} at {} with {of}\n\n", compiled.plan.name, compiled.precision))?;
-    let sets = sets(args.isa)?;
-    let faults = match compiled.precision {
-        Precision::Int8 => bytes::verify(&compiled, &sets, expected.as_ref())?,
-        Precision::F32 => floats(&compiled, sets, expected.as_ref())?,
+    let sets = sets(args.isa, &compiled)?;
+    let faults = match compiled.plan.numbers {
+        Numbers::Bytes(_) => bytes::verify(&compiled, &sets, expected.as_ref())?,
+        Numbers::Floats(stored) => floats(&compiled, stored, sets, expected.as_ref())?,
     };
     match faults.is_empty() {
         true => output::print("\nAll agree.\n"),
@@ -62,9 +64,14 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
 }
 
 /// Verifies a model that computes with floats; gives what differs.
-fn floats(compiled: &Compiled, sets: Vec<Isa>, expected: Option<&Expected>) -> Result<Vec<String>, Failure> {
+fn floats(
+    compiled: &Compiled,
+    stored: Stored,
+    sets: Vec<Isa>,
+    expected: Option<&Expected>,
+) -> Result<Vec<String>, Failure> {
     let Some(tensors) = &compiled.tensors else { return Ok(Vec::new()) };
-    let subject = Subject { compiled, tensors, sets };
+    let subject = Subject { compiled, tensors, stored, sets };
     let image = match expected.and_then(Expected::first) {
         Some(input) => subject.normalised(input)?,
         None => seed::image(compiled),
@@ -86,9 +93,9 @@ fn floats(compiled: &Compiled, sets: Vec<Isa>, expected: Option<&Expected>) -> R
 }
 
 /// The instruction sets to verify: the one that is asked for, or all that this processor has.
-fn sets(isa: Option<Isa>) -> Result<Vec<Isa>, Failure> {
+fn sets(isa: Option<Isa>, compiled: &Compiled) -> Result<Vec<Isa>, Failure> {
     match isa {
-        None => Ok(Isa::available().collect()),
+        None => Ok(Isa::available_for(compiled.plan.precision()).collect()),
         Some(isa) if isa.is_available() => Ok(vec![isa]),
         Some(isa) => Err(mobilenet_runtime::Error::Isa(isa.to_string()).into()),
     }
@@ -113,10 +120,15 @@ impl Subject<'_> {
         })
     }
 
+    /// The reference, rounding as plans do.
+    fn rounded(&self) -> Reference<'_> {
+        Reference::new(&self.compiled.graph, self.tensors).rounded(self.stored)
+    }
+
     /// What the reference computes, on the graph that plans are made of.
     fn reference(&self, image: &[f32]) -> Result<Vec<f32>, Failure> {
         let spinner = progress::spinner(self.compiled.cost.macs, "running the reference");
-        let logits = Reference::new(&self.compiled.graph, self.tensors).run(image);
+        let logits = self.rounded().run(image);
         spinner.finish_and_clear();
         Ok(logits?)
     }

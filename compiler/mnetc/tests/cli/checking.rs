@@ -57,6 +57,22 @@ fn models_agree_with_their_reference() {
 }
 
 #[test]
+fn models_of_16_bits_agree_with_a_reference_that_rounds() {
+    let folder = Folder::new();
+    folder.write("odd.yaml", ODD);
+    for model in [
+        &["odd.yaml"][..],
+        &["odd.yaml", "--classifier", "f32"],
+        &["0.25_MobileNet_tiny", "--weights", &weights()],
+    ] {
+        let text = folder.good(&[&["verify", "--precision", "bf16"], model].concat());
+        assert!(text.ends_with("All agree.\n") && text.contains("same bits"), "{model:?}: {text}");
+    }
+    let text = folder.good(&["verify", "0.25_MobileNet_tiny", "--classifier", "f16"]);
+    assert!(text.ends_with("All agree.\n"), "{text}");
+}
+
+#[test]
 fn expected_outputs_are_found_and_compared() {
     let folder = expected();
     let model = ["verify", "--weights", "tiny.safetensors", "--rho", "128"];
@@ -65,6 +81,9 @@ fn expected_outputs_are_found_and_compared() {
         let row = text.lines().find(|line| line.starts_with("cat ")).unwrap();
         assert!(row.ends_with("same") && text.ends_with("All agree.\n"), "{text}");
     }
+    // Those of f32s: at 16 bits too the best class is the same.
+    let text = folder.good(&[&model[..], &["--expected", "expected", "--precision", "bf16"]].concat());
+    assert!(text.contains("top 1") && text.ends_with("All agree.\n"), "{text}");
 
     // The outputs of two photos, exchanged.
     let exchanged = folder.read("expected/tiny.json").replace("tiny/tac", "tiny/cat");
@@ -149,6 +168,8 @@ fn bench_measures_what_it_is_asked_to() {
     let macs: u64 = layers.iter().map(|layer| layer["macs"].as_u64().unwrap()).sum();
     assert_eq!(Some(macs), models[0]["macs"].as_u64());
 
+    let found = folder.json(&["bench", "three.yaml", "--precision", "bf16", "--json"]);
+    assert_eq!((&found[0]["precision"], &found[0]["engine"]), (&"bf16".into(), &"interpreter".into()));
     let table = folder.good(&["bench", "three.yaml", "--isa", "scalar", "--roofline", "roofline.svg"]);
     assert_eq!(table.matches("three").count(), 1, "{table}");
     let drawing = folder.read("roofline.svg");

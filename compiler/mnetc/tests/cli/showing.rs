@@ -69,6 +69,29 @@ fn inspect_has_every_layer() {
 }
 
 #[test]
+fn half_the_weights_are_shown_and_packed() {
+    let folder = Folder::new();
+    let model = ["0.25_MobileNet_tiny"];
+    let bytes = |args: &[&str]| {
+        let found = folder.json(&[&["inspect"], &model[..], args, &["--json"]].concat());
+        (found["precision"].as_str().unwrap().to_string(), found["weight_bytes"].as_u64().unwrap())
+    };
+    let (exact, half) = (bytes(&[]), bytes(&["--precision", "bf16"]));
+    assert_eq!((exact.0.as_str(), half.0.as_str()), ("f32", "bf16"));
+    assert!(half.1 * 100 < exact.1 * 55 && half.1 < bytes(&["--precision", "bf16", "--classifier", "f32"]).1);
+    assert!(bytes(&["--classifier", "f16"]).1 < exact.1);
+    let weights = weights();
+    for (name, precision) in [("exact", "f32"), ("half", "bf16")] {
+        let file = format!("{name}.mnw");
+        folder.good(&["pack", "--weights", &weights, "--rho", "128", "--precision", precision, "-o", &file]);
+        let found = std::fs::metadata(folder.path().join(&file)).unwrap().len();
+        assert_eq!(found, bytes(&["--precision", precision]).1);
+    }
+    let source = folder.good(&["compile", "0.25_MobileNet_tiny", "--precision", "bf16"]);
+    assert!(source.contains("header::Precision::Bf16"), "{source}");
+}
+
+#[test]
 fn weights_say_what_follows_from_their_family() {
     let folder = Folder::new();
     let found = folder.json(&["weights", &weights(), "--json"]);

@@ -1,5 +1,6 @@
 //! The safe way to call kernels: one method a layer.
 
+mod bf16;
 mod bytes;
 mod share;
 mod stream;
@@ -12,6 +13,7 @@ use table::{Choice, Table};
 use crate::Isa;
 #[cfg(feature = "std")]
 use crate::Team;
+use crate::header::Precision;
 use crate::image::Image;
 use crate::layer::{
     Activation, BatchNorm, Checked, Conv, Depthwise, FullyConnected, Pointwise, Pool, Separable, Softmax,
@@ -42,9 +44,9 @@ impl Kernels<'static> {
         Table::new(isa).map(Self::alone)
     }
 
-    /// The kernels of the best instruction set that this processor has.
-    pub fn best() -> Self {
-        Self::alone(Table::best())
+    /// The kernels of the best instruction set that this processor has for networks of a precision.
+    pub fn best(precision: Precision) -> Self {
+        Self::alone(Table::best(precision))
     }
 
     fn alone(table: &'static Table) -> Self {

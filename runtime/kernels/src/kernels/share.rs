@@ -7,7 +7,7 @@
 use super::Kernels;
 use crate::image::Image;
 use crate::layer::{Conv, Depthwise, FullyConnected, Pointwise, Separable, Stem};
-use crate::layout::{Map, PANEL, padded};
+use crate::layout::{Map, PANEL, Storage, padded};
 use crate::ops::{Part, Rows};
 
 /// The starts of weights and arena.
@@ -202,17 +202,22 @@ impl Kernels<'_> {
     /// As above.
     pub(super) unsafe fn separable_rows(&self, layer: &Separable, rows: Rows, memory: Memory) {
         let Separable { input, window, output, .. } = layer;
+        // Of bf16s there are two in the word that offsets count.
+        let (depthwise, pointwise, scratch) = match layer.storage {
+            Storage::Bf16 => (self.table.bf16.depthwise, self.table.bf16.pointwise, layer.scratch * 2),
+            _ => (self.table.depthwise, self.table.pointwise, layer.scratch),
+        };
         for strip in strips(rows, layer.strip) {
-            let scratch = Map::plane([strip.len(), output.width, input.channels], layer.scratch);
+            let scratch = Map::plane([strip.len(), output.width, input.channels], scratch);
             // SAFETY: passed on; a strip of the scratch map is inside `scratch_len`; so below.
             let depthwise = |part| unsafe {
                 let Memory { weights, arena } = { memory };
-                (self.table.depthwise)(input, window, &scratch, part, weights.add(layer.depthwise), arena)
+                depthwise(input, window, &scratch, part, weights.add(layer.depthwise), arena)
             };
             // SAFETY: as above.
             let pointwise = |part| unsafe {
                 let Memory { weights, arena } = { memory };
-                (self.table.pointwise)(&scratch, output, part, weights.add(layer.pointwise), arena)
+                pointwise(&scratch, output, part, weights.add(layer.pointwise), arena)
             };
             let (blocks, panels) = (input.blocks(), panels(output.channels));
             let pixels = strip.len() * output.width;

@@ -6,8 +6,9 @@
 
 use core::ops::Deref;
 
-use super::bytes;
+use super::{bf16, bytes};
 use crate::Isa;
+use crate::header::Precision;
 use crate::image::Image;
 use crate::layer::{Activation, BatchNorm, Conv, FullyConnected, Pool, Stem};
 use crate::layout::{Map, Window};
@@ -35,6 +36,8 @@ pub(crate) struct Table {
     pub(crate) pool: unsafe fn(&Pool, *mut f32),
     pub(crate) fully_connected: unsafe fn(&FullyConnected, Columns, *const f32, *mut f32),
     pub(crate) peak: unsafe fn(usize, *mut f32),
+    /// Those of blocks whose weights are bf16s.
+    pub(crate) bf16: &'static bf16::Table,
     /// Those of networks of bytes.
     pub(crate) bytes: &'static bytes::Table,
 }
@@ -48,6 +51,8 @@ impl Table {
         match isa {
             #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
             Isa::Amx => Some(&AMX),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Bf16 => Some(&AVX512_BF16),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 if Isa::has_vnni() => Some(&AVX512_VNNI),
             #[cfg(target_arch = "x86_64")]
@@ -72,9 +77,9 @@ impl Table {
         }
     }
 
-    /// The kernels of the best instruction set that this processor has.
-    pub(crate) fn best() -> &'static Table {
-        Isa::available().find_map(Table::new).unwrap_or(&scalar::TABLE)
+    /// The kernels of the best instruction set that this processor has for a precision.
+    pub(crate) fn best(precision: Precision) -> &'static Table {
+        Isa::available_for(precision).find_map(Table::new).unwrap_or(&scalar::TABLE)
     }
 }
 
@@ -138,7 +143,7 @@ macro_rules! instantiate {
             stem = ops::stem::stem(layer: &Stem, part: Part, weights: *const f32, arena: *mut f32);
             conv_lines = ops::conv::lines(layer: &Conv, rows: Rows, arena: *mut f32);
             conv = ops::conv::conv(layer: &Conv, part: Part, weights: *const f32, arena: *mut f32);
-            depthwise = ops::depthwise::depthwise(
+            depthwise = ops::depthwise::to_floats(
                 input: &Map, window: &Window, output: &Map, part: Part, section: *const f32, arena: *mut f32
             );
             pointwise = ops::pointwise::pointwise(
@@ -164,6 +169,7 @@ macro_rules! instantiate {
             pub(super) const PARTS: Table = Table {
                 isa: $isa,
                 lanes: <$simd as simd::Simd>::LANES,
+                bf16: &bf16::$module::TABLE,
                 bytes: &bytes::$bytes::TABLE,
                 $($name),*
             };
@@ -180,9 +186,9 @@ macro_rules! instantiate {
 }
 
 #[cfg(target_arch = "x86_64")]
-instantiate!(avx512, simd::Avx512, Isa::Avx512, avx2, features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+instantiate!(avx512, simd::Avx512, Isa::Avx512, avx2, features "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c");
 #[cfg(target_arch = "x86_64")]
-instantiate!(avx2, simd::Avx2, Isa::Avx2, avx2, features "avx2,fma");
+instantiate!(avx2, simd::Avx2, Isa::Avx2, avx2, features "avx2,fma,f16c");
 #[cfg(target_arch = "x86_64")]
 instantiate!(sse2, simd::Sse2, Isa::Sse2, sse2);
 #[cfg(target_arch = "aarch64")]
@@ -195,7 +201,7 @@ instantiate!(scalar, simd::Scalar, Isa::Scalar, scalar);
 
 /// To floats the same as AVX-512.
 #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
-static AMX: Table = Table { isa: Isa::Amx, bytes: &bytes::AMX, ..avx512::PARTS };
+static AMX: Table = Table { isa: Isa::Amx, bytes: &bytes::AMX, bf16: &bf16::amx::TABLE, ..avx512::PARTS };
 /// AVX-512 where bytes have dot products too.
 #[cfg(target_arch = "x86_64")]
 static AVX512_VNNI: Table = Table { bytes: &bytes::vnni::TABLE, ..avx512::PARTS };
@@ -205,3 +211,11 @@ static AVX_VNNI: Table = Table { isa: Isa::AvxVnni, bytes: &bytes::avx_vnni::TAB
 /// To floats the same as NEON.
 #[cfg(target_arch = "aarch64")]
 static NEON_DOT: Table = Table { isa: Isa::NeonDot, bytes: &bytes::neon_dot::TABLE, ..neon::PARTS };
+/// To all but bf16s the same as [`AVX512_VNNI`].
+#[cfg(target_arch = "x86_64")]
+static AVX512_BF16: Table = Table {
+    isa: Isa::Avx512Bf16,
+    bytes: &bytes::vnni::TABLE,
+    bf16: &bf16::avx512bf16::TABLE,
+    ..avx512::PARTS
+};

@@ -4,9 +4,47 @@
 //! zero vectors, rows over the top or bottom are skipped: there is no halo in memory.
 
 use super::tile::Heights;
-use super::{Part, Pixels, Rows};
+use super::{Part, Pixels, Rows, strip};
 use crate::layout::{BLOCK, HALF_BLOCK, Map, Section, Window};
+use crate::narrow::Bf16;
 use crate::simd::Simd;
+
+/// What is written: `f32`s, or what they are rounded to.
+pub(crate) trait Number: Copy {
+    /// Stores [`LANES`](Simd::LANES) numbers.
+    ///
+    /// # Safety
+    ///
+    /// As all of [`Simd`].
+    unsafe fn store<S: Simd>(to: *mut Self, value: S::V);
+
+    /// Where the first pixel of a row of a channel block is written, and how far it is to the next one.
+    fn place(output: &Map, y: usize, block: usize) -> (usize, usize);
+}
+
+impl Number for f32 {
+    #[inline(always)]
+    unsafe fn store<S: Simd>(to: *mut f32, value: S::V) {
+        // SAFETY: passed on; so below.
+        unsafe { S::store(to, value) }
+    }
+    #[inline(always)]
+    fn place(output: &Map, y: usize, block: usize) -> (usize, usize) {
+        (output.at(y, block), output.block_width(block))
+    }
+}
+
+impl Number for Bf16 {
+    #[inline(always)]
+    unsafe fn store<S: Simd>(to: *mut Bf16, value: S::V) {
+        // SAFETY: passed on.
+        unsafe { S::store_bf16(to, value) }
+    }
+    #[inline(always)]
+    fn place(output: &Map, y: usize, block: usize) -> (usize, usize) {
+        strip::place(output, y, block)
+    }
+}
 
 /// Pixels of the widest tile; fewer where sets are narrow, to keep the code small.
 const fn most<S: Simd>() -> usize {
@@ -17,10 +55,46 @@ const fn most<S: Simd>() -> usize {
 ///
 /// # Safety
 ///
+/// As [`depthwise`].
+#[inline(always)]
+pub(crate) unsafe fn to_floats<S: Simd>(
+    input: &Map,
+    window: &Window,
+    output: &Map,
+    part: Part,
+    section: *const f32,
+    arena: *mut f32,
+) {
+    // SAFETY: passed on; so below.
+    unsafe { depthwise::<S, f32>(input, window, output, part, section, arena) }
+}
+
+/// As [`to_floats`], for an output of bf16s: its offset counts those.
+///
+/// # Safety
+///
+/// As [`depthwise`].
+#[inline(always)]
+pub(crate) unsafe fn to_bf16<S: Simd>(
+    input: &Map,
+    window: &Window,
+    output: &Map,
+    part: Part,
+    section: *const f32,
+    arena: *mut f32,
+) {
+    // SAFETY: passed on.
+    unsafe { depthwise::<S, Bf16>(input, window, output, part, section, arena) }
+}
+
+/// Rows and blocks of the output; row `part.from` is written to row 0. Offsets of the output map count numbers of its kind.
+///
+/// # Safety
+///
 /// Both maps and the section at `section` must be inside arena and weights, and the window one that
 /// [`Depthwise`](crate::layer::Depthwise) allows.
 #[inline(always)]
-pub(crate) unsafe fn depthwise<S: Simd>(
+unsafe fn depthwise<S: Simd, N: Number>(
     input: &Map,
     window: &Window,
     output: &Map,
@@ -45,6 +119,7 @@ pub(crate) unsafe fn depthwise<S: Simd>(
                 bias: section.add(places.bias + block * BLOCK),
                 taps: section.add(places.kernel + block * BLOCK * 9),
                 arena,
+                out: arena.cast::<N>(),
             }
         };
         // SAFETY: passed on.
@@ -60,7 +135,7 @@ pub(crate) unsafe fn depthwise<S: Simd>(
 }
 
 /// One channel block.
-struct Job<'l> {
+struct Job<'l, N> {
     input: &'l Map,
     window: &'l Window,
     output: &'l Map,
@@ -70,19 +145,23 @@ struct Job<'l> {
     bounds: [f32; 2],
     bias: *const f32,
     taps: *const f32,
-    arena: *mut f32,
+    arena: *const f32,
+    /// The arena as numbers of the output.
+    out: *mut N,
 }
 
 /// One output row.
-struct Row {
+struct Row<N> {
     /// The first column of the window, border included, in three input rows; null where the row is over the border.
     inputs: [*const f32; 3],
-    out: *mut f32,
+    out: *mut N,
+    /// From one pixel of the output to the next.
+    step: usize,
     /// The first lane of the block.
     lane: usize,
 }
 
-impl Job<'_> {
+impl<N: Number> Job<'_, N> {
     /// A function of its own for each set, width and stride; sets share those of their half.
     #[inline(always)]
     unsafe fn call<S: Simd, const WIDTH: usize, const STRIDE: usize>(&self, rows: &Rows) {
@@ -124,7 +203,7 @@ impl Job<'_> {
     }
 
     #[inline(always)]
-    fn row(&self, y: usize, lane: usize, width: usize, stride: usize) -> Row {
+    fn row(&self, y: usize, lane: usize, width: usize, stride: usize) -> Row<N> {
         let window = self.window;
         let inputs = core::array::from_fn(|ky| {
             let row = y * stride + ky;
@@ -133,17 +212,17 @@ impl Job<'_> {
             }
             // The first column may be one before the row: wrapping, because it is not read.
             let at = self.input.at(row - window.top, self.block) + lane;
-            self.arena.wrapping_add(at).wrapping_sub(window.left * width).cast_const()
+            self.arena.wrapping_add(at).wrapping_sub(window.left * width)
         });
-        let out = self.arena.wrapping_add(self.output.at(y - self.to, self.block) + lane);
-        Row { inputs, out, lane }
+        let (start, step) = N::place(self.output, y - self.to, self.block);
+        Row { inputs, out: self.out.wrapping_add(start + lane), step, lane }
     }
 
     /// T pixels from pixel `x` on.
     #[inline(always)]
     unsafe fn tile<S: Simd, const WIDTH: usize, const STRIDE: usize, const T: usize>(
         &self,
-        row: &Row,
+        row: &Row<N>,
         x: usize,
     ) {
         let lane = row.lane;
@@ -179,7 +258,7 @@ impl Job<'_> {
             }
             let (low, high) = (S::splat(self.bounds[0]), S::splat(self.bounds[1]));
             for (i, acc) in acc.into_iter().enumerate() {
-                S::store(row.out.add((x + i) * WIDTH), S::min(S::max(acc, low), high));
+                N::store::<S>(row.out.add((x + i) * row.step), S::min(S::max(acc, low), high));
             }
         }
     }

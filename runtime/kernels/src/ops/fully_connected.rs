@@ -3,11 +3,40 @@
 
 use super::Columns;
 use crate::layer::FullyConnected;
-use crate::layout::{ALIGN, PANEL, Section, panel_width};
+use crate::layout::{PANEL, Section, Storage, panel_width};
+use crate::narrow::F16;
 use crate::simd::Simd;
 
-/// Weights that cannot all be in a second-level cache are asked for this many `f32`s before they are read.
-const AHEAD: usize = 4096;
+/// What weights are stored as.
+trait Weight: Copy {
+    /// Loads [`LANES`](Simd::LANES) weights.
+    ///
+    /// # Safety
+    ///
+    /// As all of [`Simd`].
+    unsafe fn load<S: Simd>(from: *const Self) -> S::V;
+}
+
+impl Weight for f32 {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(from: *const f32) -> S::V {
+        // SAFETY: passed on; so below.
+        unsafe { S::load(from) }
+    }
+}
+
+impl Weight for F16 {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(from: *const F16) -> S::V {
+        // SAFETY: passed on.
+        unsafe { S::load_f16(from) }
+    }
+}
+
+/// Weights that cannot all be in a second-level cache are asked for this many bytes before they are read.
+const AHEAD: usize = 16 * 1024;
+/// Bytes that come at once.
+const CACHE_LINE: usize = 64;
 /// `f32`s that can: 1 MiB.
 const NEAR: usize = 256 * 1024;
 
@@ -23,11 +52,27 @@ pub(crate) unsafe fn fully_connected<S: Simd>(
     weights: *const f32,
     arena: *mut f32,
 ) {
-    let places = Section::panels(layer.inputs, layer.outputs);
+    // SAFETY: passed on.
+    unsafe {
+        match layer.storage {
+            Storage::F16 => multiply::<S, F16>(layer, panels, weights, arena),
+            _ => multiply::<S, f32>(layer, panels, weights, arena),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn multiply<S: Simd, W: Weight>(
+    layer: &FullyConnected,
+    panels: Columns,
+    weights: *const f32,
+    arena: *mut f32,
+) {
+    let places = Section::product(layer.inputs, layer.outputs, layer.storage);
     // SAFETY: panel j starts at j * PANEL * inputs of the kernel, and is as wide as `panel_width` says.
     unsafe {
         let section = weights.add(layer.weights);
-        let (kernel, bias) = (section.add(places.kernel), section.add(places.bias));
+        let (kernel, bias) = (section.add(places.kernel).cast::<W>(), section.add(places.bias));
         let (input, output) = (arena.add(layer.input), arena.add(layer.output));
         for panel in panels {
             let width = panel_width(layer.outputs, panel);
@@ -62,10 +107,10 @@ pub(crate) unsafe fn fully_connected<S: Simd>(
 }
 
 /// A few vectors of outputs.
-struct Group {
+struct Group<W> {
     input: *const f32,
     inputs: usize,
-    weights: *const f32,
+    weights: *const W,
     /// From one row of weights to the next.
     width: usize,
     /// Whether to prefetch.
@@ -74,7 +119,7 @@ struct Group {
     output: *mut f32,
 }
 
-impl Group {
+impl<W: Weight> Group<W> {
     /// NV vectors of outputs, TURNS rows of the panel together.
     #[inline(always)]
     unsafe fn multiply<S: Simd, const NV: usize, const TURNS: usize>(self) {
@@ -106,13 +151,13 @@ impl Group {
         unsafe {
             let row = self.weights.add(k * self.width);
             if self.far {
-                for at in (0..NV * S::LANES).step_by(ALIGN) {
-                    S::prefetch(row.wrapping_add(AHEAD + at));
+                for at in (0..NV * S::LANES * size_of::<W>()).step_by(CACHE_LINE) {
+                    S::prefetch(row.wrapping_byte_add(AHEAD + at).cast());
                 }
             }
             let x = S::splat(*self.input.add(k));
             for (v, sum) in sums.iter_mut().enumerate() {
-                *sum = S::fma(x, S::load(row.add(v * S::LANES)), *sum);
+                *sum = S::fma(x, W::load::<S>(row.add(v * S::LANES)), *sum);
             }
         }
     }

@@ -4,16 +4,20 @@
 //! instruction set is switched on. Pointers `weights` and `arena` are the starts of the slices that the layer has been
 //! checked against: every offset that a layer's maps and sections give is inside them.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+pub(crate) mod amx;
 pub(crate) mod conv;
 pub(crate) mod depthwise;
 pub(crate) mod elementwise;
 pub(crate) mod fully_connected;
+pub(crate) mod pairs;
 pub(crate) mod peak;
 pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod quantised;
 pub(crate) mod softmax;
 pub(crate) mod stem;
+pub(crate) mod strip;
 pub(crate) mod tile;
 
 /// Output rows.

@@ -16,7 +16,7 @@ mod wasm;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use avx512::Avx512;
+pub(crate) use avx512::{Avx512, Avx512Bf16};
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
 pub(crate) use scalar::Scalar;
@@ -26,6 +26,9 @@ pub(crate) use sse2::Sse2;
 pub(crate) use wasm::RelaxedSimd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(crate) use wasm::Simd128;
+
+use crate::layout::BLOCK;
+use crate::narrow::{Bf16, F16};
 
 /// A vector of `f32`s.
 ///
@@ -72,8 +75,73 @@ pub(crate) trait Simd: Copy {
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+
+    /// Whether [`dot`](Simd::dot) is one instruction.
+    const DOTS: bool = false;
+
+    /// Of pairs of bf16s, one pair a lane, those in the lower halves as `f32`s.
+    #[inline(always)]
+    unsafe fn low(pairs: Self::V) -> Self::V {
+        // SAFETY: passed on.
+        unsafe { each::<Self>(pairs, |bits| bits << 16) }
+    }
+    /// Those in the upper halves.
+    #[inline(always)]
+    unsafe fn high(pairs: Self::V) -> Self::V {
+        // SAFETY: passed on.
+        unsafe { each::<Self>(pairs, |bits| bits & 0xffff_0000) }
+    }
+    /// `a * b + c` of pairs of bf16s, the upper ones first.
+    #[inline(always)]
+    unsafe fn dot(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: passed on.
+        unsafe { Self::fma(Self::low(a), Self::low(b), Self::fma(Self::high(a), Self::high(b), c)) }
+    }
+    /// Stores [`LANES`](Simd::LANES) values, which are numbers, as bf16s.
+    #[inline(always)]
+    unsafe fn store_bf16(to: *mut Bf16, value: Self::V) {
+        let mut lanes = [0.0; BLOCK];
+        // SAFETY: LANES is at most 16; so many values are there to be written.
+        unsafe {
+            Self::store(lanes.as_mut_ptr(), value);
+            for (i, &lane) in lanes[..Self::LANES].iter().enumerate() {
+                to.add(i).write(Bf16::from(lane));
+            }
+        }
+    }
+    /// Loads [`LANES`](Simd::LANES) f16s.
+    #[inline(always)]
+    unsafe fn load_f16(from: *const F16) -> Self::V {
+        let mut lanes = [0.0; BLOCK];
+        // SAFETY: LANES is at most 16; so many values are there to be read.
+        unsafe {
+            for (i, lane) in lanes[..Self::LANES].iter_mut().enumerate() {
+                *lane = f32::from(from.add(i).read());
+            }
+            Self::load(lanes.as_ptr())
+        }
+    }
+
     /// Asks for a cache line to be brought into the second-level cache. Any address will do.
     fn prefetch(from: *const f32);
+}
+
+/// Changes the bits of each lane.
+///
+/// # Safety
+///
+/// As all of [`Simd`].
+#[inline(always)]
+unsafe fn each<S: Simd>(value: S::V, change: impl Fn(u32) -> u32) -> S::V {
+    let mut lanes = [0.0; BLOCK];
+    // SAFETY: LANES is at most 16.
+    unsafe {
+        S::store(lanes.as_mut_ptr(), value);
+        for lane in &mut lanes[..S::LANES] {
+            *lane = f32::from_bits(change(lane.to_bits()));
+        }
+        S::load(lanes.as_ptr())
+    }
 }
 
 /// Implements [`Simd`] by intrinsics; what else a set has stands at the end.

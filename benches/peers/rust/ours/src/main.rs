@@ -58,7 +58,8 @@ fn start<N: Network + 'static>(model: Model<N>, task: &Task) -> Result<Run, Erro
 
 /// The plan, walked. A network of bytes takes those of a photo, and gives numbers all the same.
 fn interpreted(compiled: &Compiled, task: &Task) -> Result<Run, Error> {
-    let interpreter = Interpreter::new(compiled.plan.clone(), compiled.source()?, Kernels::best())?;
+    let kernels = Kernels::best(compiled.plan.precision());
+    let interpreter = Interpreter::new(compiled.plan.clone(), compiled.source()?, kernels)?;
     let mut interpreter = interpreter.with_threads(threads(task)?);
     let image = task.nhwc()?;
     if compiled.precision != Precision::Int8 {
