@@ -8,13 +8,13 @@ use crate::Failure;
 /// What logits may be off by; they reach about 20.
 pub(crate) const TOLERANCE: f32 = 1e-4;
 
-/// What logits may be off by, against those of `f32`s. Measured on all float models and photos at hand: up to 0.73 with bf16,
+/// What logits may be off by, against those of `f32`s. Measured on all float models and photos at hand: up to 0.34 with bf16,
 /// and 3.4e-3 with the classifier alone stored as f16.
 pub(crate) const fn logits_tolerance(stored: Stored) -> f32 {
     match (stored.blocks, stored.classifier) {
         (Storage::F32, Storage::F32) => TOLERANCE,
         (Storage::F32, _) => 1e-2,
-        _ => 1.0,
+        _ => 0.5,
     }
 }
 

@@ -208,6 +208,9 @@ static AVX512_VNNI: Table = Table { bytes: &bytes::vnni::TABLE, ..avx512::PARTS 
 /// To floats the same as AVX2.
 #[cfg(target_arch = "x86_64")]
 static AVX_VNNI: Table = Table { isa: Isa::AvxVnni, bytes: &bytes::avx_vnni::TABLE, ..avx2::PARTS };
+/// To floats the same as NEON.
+#[cfg(target_arch = "aarch64")]
+static NEON_DOT: Table = Table { isa: Isa::NeonDot, bytes: &bytes::neon_dot::TABLE, ..neon::PARTS };
 /// To all but bf16s the same as [`AVX512_VNNI`].
 #[cfg(target_arch = "x86_64")]
 static AVX512_BF16: Table = Table {
@@ -216,6 +219,3 @@ static AVX512_BF16: Table = Table {
     bf16: &bf16::avx512bf16::TABLE,
     ..avx512::PARTS
 };
-/// To floats the same as NEON.
-#[cfg(target_arch = "aarch64")]
-static NEON_DOT: Table = Table { isa: Isa::NeonDot, bytes: &bytes::neon_dot::TABLE, ..neon::PARTS };
