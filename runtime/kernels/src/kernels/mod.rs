@@ -202,7 +202,7 @@ impl<'t> Kernels<'t> {
     /// # Panics
     ///
     /// Where weights, arena or image do not fit, or there are more than [`MOST_STAGES`](Self::MOST_STAGES) stages.
-    #[inline]
+    #[inline(always)]
     pub fn stream(&self, stages: &[Stage], image: Image<'_>, weights: &[f32], arena: &mut [f32]) {
         assert!(stages.len() <= Self::MOST_STAGES, "too many stages");
         let mut memory = Memory { weights: weights.as_ptr(), arena: arena.as_mut_ptr() };
