@@ -5,7 +5,7 @@ mod pattern;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::{Complaint, Result};
+use crate::error::{Complaint, Report, Result};
 use crate::nearest::{list, nearest};
 use crate::settings::{self, Wish};
 use crate::spec::Spec;
@@ -135,6 +135,21 @@ impl Catalogue {
     /// There is none: the error lists the names and offers the nearest.
     pub fn find(&self, name: &str) -> Result<Model> {
         let name = name.trim();
+        self.get(name).map_err(|why| {
+            let reason = why.as_ref().and_then(|report| report.complaints().first());
+            let reason = reason.map_or(String::new(), |complaint| format!(": {}", complaint.message));
+            let name: String = name.chars().take(100).collect();
+            Complaint::new(format!("there is no model `{name}`{reason}")).help(self.help(&name)).into()
+        })
+    }
+
+    /// As [`find`](Self::find), without looking for what was meant.
+    ///
+    /// # Errors
+    ///
+    /// There is none; what is wrong with the numbers of a name that is else sound.
+    pub fn get(&self, name: &str) -> std::result::Result<Model, Option<Report>> {
+        let name = name.trim();
         let mut why = None;
         for spec in &self.specs {
             if name.eq_ignore_ascii_case(&spec.name) {
@@ -147,10 +162,7 @@ impl Catalogue {
                 }
             }
         }
-        let reason = why.as_ref().and_then(|report| report.complaints().first());
-        let reason = reason.map_or(String::new(), |complaint| format!(": {}", complaint.message));
-        let name: String = name.chars().take(100).collect();
-        Err(Complaint::new(format!("there is no model `{name}`{reason}")).help(self.help(&name)).into())
+        Err(why)
     }
 
     fn help(&self, name: &str) -> String {

@@ -2,11 +2,14 @@
 //!
 //! `MOBILENET_NETWORKS=N` draws more than the few that a test run has time for, `MOBILENET_SEED=N` others, or one again.
 
+#[path = "random/bytes.rs"]
+mod bytes;
 #[path = "random/engines.rs"]
 mod engines;
 mod random;
 
-use engines::{Outcome, check};
+use engines::Outcome;
+use mobilenet_compiler::weights::Integers;
 
 /// Networks of an ordinary run.
 const NETWORKS: usize = 200;
@@ -30,14 +33,14 @@ fn number(variable: &str, default: usize) -> usize {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-#[test]
-fn all_engines_agree_on_random_networks() {
-    let (first, count) = (number("MOBILENET_SEED", 1), number("MOBILENET_NETWORKS", NETWORKS));
+/// Checks random networks, and counts what became of them.
+fn all_agree(most: usize, check: impl Fn(&random::Network, u64) -> Result<Outcome, String>) {
+    let (first, count) = (number("MOBILENET_SEED", 1), number("MOBILENET_NETWORKS", most));
     let mut outcomes = [(Outcome::Agreed, 0), (Outcome::Refused, 0), (Outcome::TooLarge, 0)];
     for seed in first as u64..(first + count) as u64 {
         let mut random = Seeded(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
         let network = random::network(&mut |below| random.below(below));
-        let outcome = match check(&network, seed, MOST) {
+        let outcome = match check(&network, seed) {
             Ok(outcome) => outcome,
             Err(why) => {
                 panic!("seed {seed}: {why}\nalpha {}\n{}", network.alpha, network.yaml)
@@ -48,7 +51,20 @@ fn all_engines_agree_on_random_networks() {
     eprintln!("{count} networks: {outcomes:?}");
     // A generator that draws only what is refused would test nothing.
     let agreed = outcomes[0].1;
-    assert!(count < NETWORKS || agreed * 3 > count, "{outcomes:?}");
+    assert!(count < most || agreed * 3 > count, "{outcomes:?}");
+}
+
+#[test]
+fn all_engines_agree_on_random_networks() {
+    all_agree(NETWORKS, |network, seed| engines::check(network, seed, MOST));
+}
+
+#[test]
+fn all_engines_agree_on_random_networks_of_bytes() {
+    all_agree(NETWORKS, |network, seed| {
+        let integers = if seed % 2 == 0 { Integers::U8 } else { Integers::I8 };
+        bytes::check(network, integers, seed, MOST)
+    });
 }
 
 /// What there is not is refused, by name.

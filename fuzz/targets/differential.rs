@@ -1,25 +1,34 @@
-//! A random network with random weights: its plan on every instruction set that there is, on one thread and on two, against the
-//! reference.
+//! A random network with random weights, in floats or in bytes: its plan on every instruction set that there is, on one thread
+//! and on two, against the reference.
 #![no_main]
 
+#[path = "../../compiler/tests/random/bytes.rs"]
+mod bytes;
 #[path = "../../compiler/tests/random/engines.rs"]
 mod engines;
 #[path = "../../compiler/tests/random/mod.rs"]
 mod random;
 
-/// Multiply-adds of a network that is run: the reference takes a microsecond for a thousand.
-const MOST: u64 = 3_000_000;
+use mobilenet_compiler::weights::Integers;
+
+/// Multiply-adds of a network that is run, some fifty times.
+const MOST: u64 = 300_000;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let mut bytes = bytes.iter();
+    let mut input = bytes.iter();
     // Two bytes a choice; when they are used up, always the first.
     let mut choose = |below: usize| {
-        let number = [0; 2].map(|_: u8| bytes.next().copied().unwrap_or(0));
+        let number = [0; 2].map(|_: u8| input.next().copied().unwrap_or(0));
         usize::from(u16::from_le_bytes(number)) % below
     };
     let seed = choose(1 << 16) as u64;
     let network = random::network(&mut choose);
-    if let Err(why) = engines::check(&network, seed, MOST) {
+    let outcome = match seed % 3 {
+        0 => bytes::check(&network, Integers::I8, seed, MOST),
+        1 => bytes::check(&network, Integers::U8, seed, MOST),
+        _ => engines::check(&network, seed, MOST),
+    };
+    if let Err(why) = outcome {
         panic!("{why}\nalpha {}\n{}", network.alpha, network.yaml);
     }
 });

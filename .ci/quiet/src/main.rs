@@ -1,4 +1,4 @@
-//! Runs a compiled network without std, and with a panic handler that calls a function which does not exist. The linker only
+//! Runs compiled networks without std, and with a panic handler that calls a function which does not exist. The linker only
 //! looks for that function if the optimiser has left a way to it: that this links proves that there is none, in any kernel
 //! of any instruction set that the target has.
 #![no_std]
@@ -6,44 +6,86 @@
 
 use core::hint::black_box;
 
-use mobilenet_generated::MobileNetV1_0_25_128 as Generic;
+use mobilenet_generated::MobileNetV1_0_25_128;
 use mobilenet_kernels::image::{Image, Normalise};
-use mobilenet_kernels::network::{Array, Line, Network, floats, floats_mut};
+use mobilenet_kernels::network::{Array, Embedded, Line, Network, Quantised, bytes, floats, floats_mut};
 use mobilenet_kernels::{Isa, Kernels, softmax};
 
-type Net = Generic<1000>;
+// Compiled networks look for their kernels in the runtime, which needs std; for those here it is this crate.
+extern crate self as mobilenet_runtime;
+pub use mobilenet_kernels as kernels;
 
-const LINES: usize = Net::WEIGHTS / 16;
+include!(concat!(env!("OUT_DIR"), "/signed.rs"));
+include!(concat!(env!("OUT_DIR"), "/unsigned.rs"));
 
-static mut WEIGHTS: [Line; LINES] = [Line::ZERO; LINES];
-static mut ARENA: <Net as Network>::Arena = [Line::ZERO; Net::ARENA_BYTES / 64];
-static PIXELS: <Net as Network>::Pixels = [7; <<Net as Network>::Pixels as Array<u8>>::LEN];
+type Floats = MobileNetV1_0_25_128<1000>;
+
+const LINES: usize = Floats::WEIGHTS / 16;
+const NORMALISE: Normalise = Normalise { scale: [1.0 / 127.5; 4], offset: [-1.0; 4] };
 
 // Where memory is copied and filled by the system's library.
 #[cfg(not(target_os = "none"))]
 #[link(name = "c")]
 unsafe extern "C" {}
 
-/// One run on the instruction set of a number, which the optimiser does not know.
-fn run(isa: usize, weights: &[Line; LINES], image: &<Net as Network>::Pixels) -> f32 {
-    // SAFETY: there is one thread, and this function is called once.
-    let arena = unsafe { &mut *&raw mut ARENA };
-    let Some(kernels) = Isa::ALL.get(isa).copied().and_then(Kernels::new) else { return 0.0 };
-    let normalise = Normalise { scale: [1.0 / 127.5; 4], offset: [-1.0; 4] };
-    let (weights, arena) = (floats(weights), floats_mut(arena));
-    Net::features(kernels, weights, Image::Pixels(image, &normalise), arena);
-    Net::logits(kernels, weights, arena);
-    let Some(scores) = arena.get_mut(Net::SCORES_AT..Net::SCORES_AT + Net::CLASSES) else { return 0.0 };
+/// Memory that one run has.
+macro_rules! memory {
+    ($name:ident: $type:ty = $value:expr) => {{
+        static mut $name: $type = $value;
+        // SAFETY: there is one thread, and `entry`, which alone says this, is called once.
+        black_box(unsafe { &mut *&raw mut $name })
+    }};
+}
+
+/// One run up to the scores, on the instruction set of a number, which the optimiser does not know. Inlined, because lengths are
+/// compared here, and known where it is called.
+#[inline(always)]
+fn scores<N: Network>(
+    isa: usize,
+    weights: &[f32],
+    pixels: &[u8],
+    arena: &mut [f32],
+) -> Option<Kernels<'static>> {
+    let kernels = Kernels::new(*Isa::ALL.get(isa)?)?;
+    N::features(kernels, weights, Image::Pixels(pixels, &NORMALISE), arena);
+    N::logits(kernels, weights, arena);
+    Some(kernels)
+}
+
+/// A network of floats: the first probability.
+fn float(isa: usize, weights: &[Line; LINES]) -> Option<f32> {
+    let arena = memory!(ARENA: <Floats as Network>::Arena = [Line::ZERO; Floats::ARENA_BYTES / 64]);
+    let pixels =
+        memory!(PIXELS: <Floats as Network>::Pixels = [7; <<Floats as Network>::Pixels as Array<u8>>::LEN]);
+    scores::<Floats>(isa, floats(weights), pixels, floats_mut(arena))?;
+    let scores = floats_mut(arena).get_mut(Floats::SCORES_AT..Floats::SCORES_AT + Floats::CLASSES)?;
     softmax(scores);
-    scores[0]
+    scores.first().copied()
+}
+
+/// A network of bytes: the first byte of the output.
+macro_rules! byte {
+    ($isa:expr, $network:ident) => {{
+        let arena = memory!(ARENA: <$network as Network>::Arena = [Line::ZERO; $network::ARENA_BYTES / 64]);
+        let pixels = memory!(PIXELS: <$network as Network>::Pixels = [7; <<$network as Network>::Pixels as Array<u8>>::LEN]);
+        // Of the length that the type knows, values that the optimiser does not know.
+        let weights: Option<&[f32; $network::WEIGHTS]> = $network::PACKED.values().try_into().ok();
+        let arena = floats_mut(arena);
+        weights.map(|weights| black_box(weights)).and_then(|weights| {
+            let kernels = scores::<$network>($isa, weights, pixels, arena)?;
+            $network::output(kernels, weights, arena);
+            bytes(arena).get($network::OUTPUT_AT).copied()
+        })
+    }};
 }
 
 fn entry() -> i32 {
-    // SAFETY: as in `run`.
-    let weights = black_box(unsafe { &*&raw const WEIGHTS });
+    let weights = memory!(WEIGHTS: [Line; LINES] = [Line::ZERO; LINES]);
     #[cfg(may_panic)]
     black_box(weights[black_box(LINES)]);
-    i32::from(run(black_box(0), weights, black_box(&PIXELS)) > 1.0)
+    let isa = black_box(0);
+    let ran = [float(isa, weights).is_some(), byte!(isa, Signed).is_some(), byte!(isa, Unsigned).is_some()];
+    i32::from(ran != [true; 3])
 }
 
 #[cfg(not(target_os = "none"))]
@@ -56,7 +98,9 @@ extern "C" fn main() -> i32 {
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
     black_box(entry());
-    loop {}
+    loop {
+        core::hint::spin_loop();
+    }
 }
 
 #[panic_handler]

@@ -48,6 +48,12 @@ impl Interpreter {
         self
     }
 
+    /// The same, on another instruction set: packed weights are those of all sets.
+    pub fn with_kernels(mut self, kernels: Kernels<'static>) -> Self {
+        self.kernels = kernels;
+        self
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan

@@ -42,10 +42,6 @@ pub(crate) fn check(network: &Network, seed: u64, most: u64) -> Result<Outcome, 
     if cost::total(&graph).macs > most {
         return Ok(Outcome::TooLarge);
     }
-    let failed = |what: &str| {
-        let what = what.to_string();
-        move |report: error::Report| format!("{what}: {report}")
-    };
     let tensors = &seeded::tensors(&raw, seed);
     let shape = graph.input().map(|id| graph.node(id).shape).ok_or("a graph without input")?;
     let image = &seeded::image(shape, seed);
@@ -83,7 +79,7 @@ pub(crate) fn message(network: &Network) -> Option<String> {
 }
 
 /// The graph as it is lowered, softmax dropped, and after all passes. A plan is tried, so that what has none is refused here.
-fn graphs(network: &Network) -> error::Result<(Graph, Graph)> {
+pub(crate) fn graphs(network: &Network) -> error::Result<(Graph, Graph)> {
     let spec = Spec::parse("random.yaml", &network.yaml)?;
     let model = Model { alpha: network.alpha, ..Model::of(Arc::new(spec)) };
     let settings = Settings::new(&model.spec, &Wish::from(&model), None)?;
@@ -93,6 +89,11 @@ fn graphs(network: &Network) -> error::Result<(Graph, Graph)> {
     passes::run(&mut graph, None, |_, _, _| ())?;
     Plan::new(&graph, Options::default())?;
     Ok((raw, graph))
+}
+
+/// Says which way it was that failed.
+pub(crate) fn failed(what: &str) -> impl FnOnce(error::Report) -> String {
+    move |report| format!("{what}: {report}")
 }
 
 fn compare(what: &str, found: &[f32], expected: &[f32]) -> Result<(), String> {

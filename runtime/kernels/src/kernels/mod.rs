@@ -203,7 +203,7 @@ impl<'t> Kernels<'t> {
     /// # Panics
     ///
     /// Where weights, arena or image do not fit, or there are more than [`MOST_STAGES`](Self::MOST_STAGES) stages.
-    #[inline]
+    #[inline(always)]
     pub fn stream(&self, stages: &[Stage], image: Image<'_>, weights: &[f32], arena: &mut [f32]) {
         stream::run(*self, stages, image, weights, arena);
     }
