@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use mobilenet_compiler::interpret::{Interpreter, QuantisedReference};
-use mobilenet_compiler::plan::{Bytes, Options, Plan};
+use mobilenet_compiler::plan::{Bytes, Numbers, Options, Plan};
 use mobilenet_compiler::quantised::Quantised;
 use mobilenet_compiler::weights::Integers;
 use mobilenet_compiler::{cost, seeded};
@@ -21,7 +21,7 @@ pub(crate) fn check(network: &Network, integers: Integers, seed: u64, most: u64)
     }
     let quantised = seeded::quantised(&graph, seed, integers);
     let plan = |quantised: &Quantised, stream| {
-        Plan::new(&graph, Options { stream, bytes: Some(Bytes::from(quantised)) })
+        Plan::new(&graph, Options { stream, numbers: Numbers::Bytes(Bytes::from(quantised)) })
     };
     // Bytes cannot compute all that floats can.
     let quantised = &match quantised.and_then(|quantised| plan(&quantised, true).map(|_| quantised)) {
@@ -39,7 +39,8 @@ pub(crate) fn check(network: &Network, integers: Integers, seed: u64, most: u64)
     for stream in [true, false] {
         let plan = plan(quantised, stream).map_err(failed("plan"))?;
         // Packed once: proving epilogues takes longer than running such small networks.
-        let mut engine = Interpreter::new(plan, quantised, Kernels::best()).map_err(failed("packing"))?;
+        let kernels = Kernels::best(plan.precision());
+        let mut engine = Interpreter::new(plan, quantised, kernels).map_err(failed("packing"))?;
         for isa in Isa::available() {
             engine = engine.with_kernels(Kernels::new(isa).ok_or("an available set is not available")?);
             for threads in [1, 2].into_iter().filter_map(NonZeroUsize::new) {

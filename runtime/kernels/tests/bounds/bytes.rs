@@ -3,10 +3,10 @@
 
 use mobilenet_kernels::Kernels;
 use mobilenet_kernels::image::{Image, Normalise};
-use mobilenet_kernels::layer::{Checked, Stage};
+use mobilenet_kernels::layer::Checked;
 use mobilenet_kernels::layout::{ByteMap, Window, aligned};
 use mobilenet_kernels::quantised::layer::{
-    Depthwise, Dequantise, FullyConnected, Pointwise, Pool, Separable, Softmax, Stem,
+    Depthwise, Dequantise, FullyConnected, Pointwise, Pool, Separable, Softmax, Stage, Stem,
 };
 use mobilenet_kernels::quantised::layout::{HEAD, Section, Word};
 
@@ -126,7 +126,7 @@ fn vectors() {
         layer("softmax", &softmax, &words(1024), |kernels, weights, arena| {
             kernels.bytes().softmax(&softmax, weights, arena);
         });
-        let output = channels.next_multiple_of(4) / 4;
+        let output = channels.div_ceil(4);
         let numbers = Dequantise { len: channels, input: 0, output, weights: 0 }.checked();
         layer("dequantise", &numbers, &words(64), |kernels, weights, arena| {
             kernels.bytes().dequantise(&numbers, weights, arena);
@@ -166,9 +166,9 @@ fn images() {
                     layer("stem", &stem, &words, |kernels, weights, arena| {
                         kernels.bytes().stem(&stem, image, weights, arena);
                     });
-                    let stages = [Stage::ByteStem(stem)];
+                    let stages = [Stage::Stem(stem)];
                     layer("stream", &stem, &words, |kernels, weights, arena| {
-                        kernels.stream(&stages, image, weights, arena);
+                        kernels.bytes().stream(&stages, image, weights, arena);
                     });
                 }
             }
