@@ -27,8 +27,12 @@ impl Left for Blocks {
         // SAFETY: `full` blocks are `stride` apart, the tail is where it is said to be.
         unsafe {
             for _ in 0..self.full {
+                let next = block.wrapping_add(self.stride);
+                for i in 0..MR {
+                    S::prefetch_first(next.wrapping_add(i * BLOCK));
+                }
                 acc = multiply_run::<S, MR, NV>(block, BLOCK, BLOCK, &mut panel, acc);
-                block = block.wrapping_add(self.stride);
+                block = next;
                 panel.look_ahead::<S>();
             }
             if self.tail_inputs > 0 {

@@ -105,6 +105,9 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
         // SAFETY: row k of the panel has NV vectors, and pixel i an input k, by this function's contract.
         unsafe {
             let w: [S::V; NV] = core::array::from_fn(|v| S::load(panel.next.add(v * S::LANES)));
+            for v in 0..NV {
+                S::prefetch_first(panel.next.wrapping_add(16 * panel.width + v * S::LANES));
+            }
             for (i, acc) in acc.iter_mut().enumerate() {
                 let x = S::splat(*left.add(i * step + k));
                 for v in 0..NV {

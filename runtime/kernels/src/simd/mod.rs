@@ -124,6 +124,17 @@ pub(crate) trait Simd: Copy {
 
     /// Asks for a cache line to be brought into the second-level cache. Any address will do.
     fn prefetch(from: *const f32);
+    /// The same, into the first-level cache.
+    #[inline(always)]
+    fn prefetch_first(from: *const f32) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a prefetch never faults, and every x86-64 has it.
+        unsafe {
+            core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(from.cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = from;
+    }
 }
 
 /// Changes the bits of each lane.
