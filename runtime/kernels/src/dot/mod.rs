@@ -12,6 +12,9 @@ mod scalar;
 mod sse2;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[allow(unused_unsafe, reason = "what is unsafe to call elsewhere is safe where a module is all or nothing")]
+mod wasm;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::{Avx2, AvxVnni};
@@ -22,6 +25,10 @@ pub(crate) use scalar::Scalar;
 pub(crate) use sse2::Sse2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use vnni::Vnni;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) use wasm::Simd128;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
+pub(crate) use wasm::{RelaxedDot, RelaxedSimd, has_dots};
 
 use crate::layout::BLOCK;
 use crate::quantised::layout::QUAD;

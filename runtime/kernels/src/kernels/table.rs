@@ -68,6 +68,8 @@ impl Table {
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => Some(&neon::TABLE),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
+            Isa::RelaxedSimd if crate::dot::has_dots() => Some(&RELAXED_DOT),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
             Isa::RelaxedSimd => Some(&relaxed_simd::TABLE),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Isa::Simd128 => Some(&simd128::TABLE),
@@ -194,9 +196,9 @@ instantiate!(sse2, simd::Sse2, Isa::Sse2, sse2);
 #[cfg(target_arch = "aarch64")]
 instantiate!(neon, simd::Neon, Isa::Neon, neon, features "neon");
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
-instantiate!(relaxed_simd, simd::RelaxedSimd, Isa::RelaxedSimd, scalar);
+instantiate!(relaxed_simd, simd::RelaxedSimd, Isa::RelaxedSimd, relaxed_simd);
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-instantiate!(simd128, simd::Simd128, Isa::Simd128, scalar);
+instantiate!(simd128, simd::Simd128, Isa::Simd128, simd128);
 instantiate!(scalar, simd::Scalar, Isa::Scalar, scalar);
 
 /// To floats the same as AVX-512.
@@ -219,3 +221,6 @@ static AVX512_BF16: Table = Table {
     bf16: &bf16::avx512bf16::TABLE,
     ..avx512::PARTS
 };
+/// Relaxed SIMD whose dot products are those of bytes.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
+static RELAXED_DOT: Table = Table { bytes: &bytes::relaxed_dot::TABLE, ..relaxed_simd::PARTS };

@@ -103,6 +103,12 @@ instantiate!(sse2, dot::Sse2);
 instantiate!(neon_dot, dot::NeonDot, features "neon,dotprod");
 #[cfg(target_arch = "aarch64")]
 instantiate!(neon, dot::Neon, features "neon");
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
+instantiate!(relaxed_dot, dot::RelaxedDot);
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", target_feature = "relaxed-simd"))]
+instantiate!(relaxed_simd, dot::RelaxedSimd);
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+instantiate!(simd128, dot::Simd128);
 instantiate!(scalar, dot::Scalar);
 
 /// VNNI, and AMX for separable blocks.
