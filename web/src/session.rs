@@ -1,4 +1,4 @@
-//! A model of whichever type, and the list of types.
+//! A model of whichever type, and the lists of types.
 
 use mobilenet_runtime::kernels::image::Image;
 use mobilenet_runtime::kernels::network::Array;
@@ -61,7 +61,12 @@ impl<N: Network> Session for Loaded<N> {
     }
 }
 
-/// The model that weights were packed for: one of the sixteen named ones, with 1000 or 1001 classes.
+/// Networks of bytes, which build.rs compiles.
+mod bytes {
+    include!(concat!(env!("OUT_DIR"), "/bytes.rs"));
+}
+
+/// The model that weights were packed for: one of the sixteen named ones, with 1000 or 1001 classes, or a network of bytes.
 pub(crate) fn open(weights: Weights) -> Result<Box<dyn Session>, Error> {
     let (fingerprint, classes) = (weights.fingerprint(), weights.classes());
     macro_rules! find {
@@ -75,7 +80,15 @@ pub(crate) fn open(weights: Weights) -> Result<Box<dyn Session>, Error> {
         )*};
     }
     models::for_each_model!(find);
-    Err(Error::Image("these weights were packed for none of the sixteen named models".into()))
+    macro_rules! find_bytes {
+        ($($network:ident)*) => {$(
+            if fingerprint == <bytes::$network as Network>::FINGERPRINT {
+                return boxed::<bytes::$network>(weights);
+            }
+        )*};
+    }
+    bytes::for_each_network_of_bytes!(find_bytes);
+    Err(Error::Image("these weights were packed for none of the networks that this module has".into()))
 }
 
 fn boxed<N: Network>(weights: Weights) -> Result<Box<dyn Session>, Error> {

@@ -1,6 +1,11 @@
-// The package in Node, each module: logits of the shipped model against those of TensorFlow's arithmetic, and mistakes.
+// The package in Node, each module: logits of the shipped model against those of TensorFlow's arithmetic, those of a quantised model
+// against the bytes of TensorFlow Lite's reference kernels, and mistakes.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 
@@ -17,6 +22,19 @@ function photo() {
   const data = new Uint8ClampedArray((pixels.length / 3) * 4).fill(255);
   for (let i = 0; i < pixels.length; i++) data[Math.floor(i / 3) * 4 + (i % 3)] = pixels[i];
   return { data, width: 128, height: 128 };
+}
+
+/** A quantised model, packed. */
+async function quantised() {
+  const folder = await mkdtemp(join(tmpdir(), "mobilenet-"));
+  try {
+    const [packed, repository] = [join(folder, "model.mnw"), fileURLToPath(file("../.."))];
+    const pack = ["pack", "--weights", "testdata/models/mobilenet_v1_0.25_128_quant.tflite", "-o", packed];
+    execFileSync("cargo", ["run", "--release", "--quiet", "--", ...pack], { cwd: repository, stdio: "ignore" });
+    return new Uint8Array(await readFile(packed));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 for (const isa of ["simd128", "relaxed-simd"]) {
@@ -40,6 +58,21 @@ for (const isa of ["simd128", "relaxed-simd"]) {
       const logits = await model.logits(pixels);
       assert.equal(logits.length, expected.length);
       for (const [i, logit] of logits.entries()) assert.ok(Math.abs(logit - expected[i]) < 1e-4, `${i}: ${logit}`);
+    });
+
+    test("has the bytes of the reference where it computes with bytes", async () => {
+      const bytes = await load({ modelUrl: await quantised(), wasmUrl });
+      const reference = file("../../testdata/expected/mobilenet_v1_0.25_128_quant.tflite.json");
+      const { logits: expected } = JSON.parse(await readFile(reference)).cases.find(({ photo }) => photo === "cat");
+      const logits = await bytes.logits(pixels);
+      assert.equal(logits.length, expected.length);
+      // What a step between two bytes stands for, by the classes that are furthest apart.
+      const [least, most] = [Math.min(...expected), Math.max(...expected)].map((byte) => expected.indexOf(byte));
+      const step = (logits[most] - logits[least]) / (expected[most] - expected[least]);
+      for (const [i, logit] of logits.entries()) {
+        assert.ok(Math.abs((logit - logits[least]) / step - (expected[i] - expected[least])) < 1e-3, `${i}: ${logit}`);
+      }
+      assert.equal((await bytes.classify(pixels, 1))[0].index, 286);
     });
 
     test("knows a cat", async () => {
