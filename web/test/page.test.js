@@ -16,6 +16,8 @@ const path = (name) => fileURLToPath(file(`../../testdata/${name}`));
 const args = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
+  // A camera that films a test picture.
+  "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 ];
 
 describe("the page", { skip: !existsSync(executablePath) && `there is no ${executablePath}` }, () => {
@@ -72,6 +74,22 @@ describe("the page", { skip: !existsSync(executablePath) && `there is no ${execu
     await page.setInputFiles("#file", path("labels_imagenet_1001.txt"));
     await page.waitForFunction(() => document.getElementById("trouble").textContent !== "");
     assert.match(await page.textContent("#trouble"), /labels_imagenet_1001\.txt is no photo/);
+  });
+
+  test("looks through the camera, until told not to", async () => {
+    await page.click("#camera");
+    await page.waitForSelector("#camera[aria-pressed=true]");
+    // Each look says how long it took; two in a row never take exactly as long.
+    const seen = new Set();
+    await page.evaluate(() => (document.getElementById("time").textContent = ""));
+    while (seen.size < 3) {
+      await page.waitForFunction((last) => !["", last].includes(document.getElementById("time").textContent), [...seen].at(-1));
+      seen.add(await page.textContent("#time"));
+    }
+    assert.equal(await page.locator("#guesses li").count(), 5);
+    assert.ok((await page.locator("#view").evaluate((view) => view.width)) > 0);
+    await page.click("#camera");
+    await page.waitForSelector("#camera[aria-pressed=false]");
   });
 
   test("has met no trouble", () => assert.deepEqual(troubles, []));
