@@ -18,8 +18,11 @@ pub(crate) fn is_granted() -> bool {
     *GRANTED.get_or_init(|| has_amx() && request())
 }
 
+// Safe to call in newer Rust, unsafe in the oldest that this crate supports.
+#[allow(unused_unsafe)]
 fn has_amx() -> bool {
-    __cpuid_count(0, 0).eax >= 7 && __cpuid_count(7, 0).edx & AMX == AMX
+    // SAFETY: every x86-64 processor has `cpuid`.
+    unsafe { __cpuid_count(0, 0).eax >= 7 && __cpuid_count(7, 0).edx & AMX == AMX }
 }
 
 fn request() -> bool {
