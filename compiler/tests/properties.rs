@@ -9,6 +9,7 @@ mod engines;
 mod random;
 
 use engines::Outcome;
+use mobilenet_compiler::settings::Precision;
 use mobilenet_compiler::weights::Integers;
 
 /// Networks of an ordinary run.
@@ -56,7 +57,12 @@ fn all_agree(most: usize, check: impl Fn(&random::Network, u64) -> Result<Outcom
 
 #[test]
 fn all_engines_agree_on_random_networks() {
-    all_agree(NETWORKS, |network, seed| engines::check(network, seed, MOST));
+    all_agree(NETWORKS, |network, seed| engines::check(network, Precision::F32, seed, MOST));
+}
+
+#[test]
+fn all_engines_agree_on_random_networks_of_16_bits() {
+    all_agree(NETWORKS, |network, seed| engines::check(network, Precision::Bf16, seed, MOST));
 }
 
 #[test]

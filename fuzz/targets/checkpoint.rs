@@ -9,9 +9,9 @@ use mobilenet_compiler::weights;
 
 const MAGIC: [u8; 8] = 0xdb47_7524_8b80_fb57_u64.to_le_bytes();
 
-/// A folder with the values of the checkpoint in testdata.
+/// A folder with the values of the checkpoint in testdata; in memory, where there is one.
 static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
     let values = include_bytes!("../../testdata/weights/slim.ckpt.data-00000-of-00001");
     std::fs::write(folder.path().join("fuzzed.ckpt.data-00000-of-00001"), values).expect("a file");
     folder
@@ -21,7 +21,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let index = FOLDER.path().join("fuzzed.ckpt.index");
     let table = if bytes.ends_with(&MAGIC) { bytes.to_vec() } else { table(bytes) };
     std::fs::write(&index, table).expect("a file");
-    mobilenet_fuzz::used(weights::open(&index));
+    mobilenet_fuzz::used(bytes, weights::open(&index));
 });
 
 /// A table of one block.

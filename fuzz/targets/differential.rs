@@ -1,4 +1,4 @@
-//! A random network with random weights, in floats or in bytes: its plan on every instruction set that there is, on one thread
+//! A random network with random weights, in floats of 32 or 16 bits or in bytes: its plan on every instruction set that there is, on one thread
 //! and on two, against the reference.
 #![no_main]
 
@@ -9,6 +9,7 @@ mod engines;
 #[path = "../../compiler/tests/random/mod.rs"]
 mod random;
 
+use mobilenet_compiler::settings::Precision;
 use mobilenet_compiler::weights::Integers;
 
 /// Multiply-adds of a network that is run, some fifty times.
@@ -23,10 +24,11 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     };
     let seed = choose(1 << 16) as u64;
     let network = random::network(&mut choose);
-    let outcome = match seed % 3 {
+    let outcome = match seed % 4 {
         0 => bytes::check(&network, Integers::I8, seed, MOST),
         1 => bytes::check(&network, Integers::U8, seed, MOST),
-        _ => engines::check(&network, seed, MOST),
+        2 => engines::check(&network, Precision::Bf16, seed, MOST),
+        _ => engines::check(&network, Precision::F32, seed, MOST),
     };
     if let Err(why) = outcome {
         panic!("{why}\nalpha {}\n{}", network.alpha, network.yaml);

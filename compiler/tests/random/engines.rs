@@ -8,9 +8,9 @@ use mobilenet_compiler::ir::Graph;
 use mobilenet_compiler::lower::lower;
 use mobilenet_compiler::names::Model;
 use mobilenet_compiler::passes;
-use mobilenet_compiler::plan::{Options, Plan};
+use mobilenet_compiler::plan::{Numbers, Options, Plan};
 use mobilenet_compiler::seeded;
-use mobilenet_compiler::settings::{Settings, Wish};
+use mobilenet_compiler::settings::{Precision, Settings, Wish};
 use mobilenet_compiler::spec::Spec;
 use mobilenet_compiler::{cost, error};
 use mobilenet_kernels::image::Image;
@@ -20,6 +20,8 @@ use crate::random::Network;
 
 /// How far outputs may be from the reference's, as a share of its largest.
 const TOLERANCE: f32 = 1e-4;
+/// The same at precision bf16: both halves of a product are rounded to 8 bits, a share of 2^-9 each, and layers add to it.
+const TOLERANCE_OF_BF16: f32 = 0.05;
 
 /// What became of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +34,15 @@ pub(crate) enum Outcome {
     TooLarge,
 }
 
-/// Compiles a network, runs it in all ways, and compares. An error says which way gave what.
-pub(crate) fn check(network: &Network, seed: u64, most: u64) -> Result<Outcome, String> {
+/// Compiles a network, runs it in all ways at a precision of floats, and compares. An error says which way gave what.
+pub(crate) fn check(
+    network: &Network,
+    precision: Precision,
+    seed: u64,
+    most: u64,
+) -> Result<Outcome, String> {
+    let stored = precision.stored().ok_or("bytes have a check of their own")?;
+    let tolerance = if precision == Precision::Bf16 { TOLERANCE_OF_BF16 } else { TOLERANCE };
     let (raw, graph) = match graphs(network) {
         Ok(graphs) => graphs,
         Err(report) if report.to_string().trim().is_empty() => return Err("refused without a message".into()),
@@ -48,20 +57,21 @@ pub(crate) fn check(network: &Network, seed: u64, most: u64) -> Result<Outcome, 
     // The graph before any pass is the oracle: passes are tried as well.
     let expected = Reference::new(&raw, tensors).run(image).map_err(failed("reference"))?;
     let after = Reference::new(&graph, tensors).run(image).map_err(failed("reference after passes"))?;
-    compare("reference after passes", &after, &expected)?;
+    compare("reference after passes", &after, &expected, TOLERANCE)?;
     for stream in [true, false] {
-        let plan = Plan::new(&graph, Options { stream, ..Options::default() }).map_err(failed("plan"))?;
+        let options = Options { stream, numbers: Numbers::Floats(stored) };
+        let plan = Plan::new(&graph, options).map_err(failed("plan"))?;
         for isa in Isa::available() {
             let mut alone = None;
             for threads in [1, 2].into_iter().filter_map(NonZeroUsize::new) {
-                let what = format!("{isa}, streamed {stream}, {threads} threads");
+                let what = format!("{precision}, {isa}, streamed {stream}, {threads} threads");
                 let kernels = Kernels::new(isa).ok_or("an available set is not available")?;
                 let engine = Interpreter::new(plan.clone(), tensors, kernels).map_err(failed(&what))?;
                 let mut engine = engine.with_threads(threads);
                 // Twice: nothing of the first run may be left in the way of the second.
                 let first = engine.run(Image::Tensor(image)).map_err(failed(&what))?.to_vec();
                 let found = engine.run(Image::Tensor(image)).map_err(failed(&what))?;
-                compare(&what, found, &expected)?;
+                compare(&what, found, &expected, tolerance)?;
                 let alone = alone.get_or_insert_with(|| first.clone());
                 if bits(found) != bits(&first) || bits(alone) != bits(&first) {
                     return Err(format!("{what}: not the same bits in every run"));
@@ -96,14 +106,14 @@ pub(crate) fn failed(what: &str) -> impl FnOnce(error::Report) -> String {
     move |report| format!("{what}: {report}")
 }
 
-fn compare(what: &str, found: &[f32], expected: &[f32]) -> Result<(), String> {
+fn compare(what: &str, found: &[f32], expected: &[f32], tolerance: f32) -> Result<(), String> {
     if found.len() != expected.len() {
         return Err(format!("{what}: {} values, not {}", found.len(), expected.len()));
     }
     let largest = expected.iter().fold(1.0f32, |largest, x| largest.max(x.abs()));
     let far = |(found, expected): (&f32, &f32)| {
         // NaN is far from everything.
-        let near = (found - expected).abs() <= TOLERANCE * largest;
+        let near = (found - expected).abs() <= tolerance * largest;
         (!near).then(|| format!("{what}: {found}, not {expected}, and the largest is {largest}"))
     };
     found.iter().zip(expected).find_map(far).map_or(Ok(()), Err)
