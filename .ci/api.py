@@ -19,7 +19,7 @@ def signature(item):
     text[0] = text[0][column - 1 :]
     text = " ".join(line for line in text if not line.strip().startswith(("//", "#[")))
     kind = next(iter(item["inner"]))
-    if kind in ("function", "struct", "enum", "trait", "union"):
+    if kind in ("function", "proc_macro", "struct", "enum", "trait", "union"):
         text = re.split(r" \{|;", text)[0]
     if kind == "struct":
         text = text.split("(")[0]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,6 @@ fn main() -> ExitCode {
     let workloads: Vec<Workload> =
         workloads.map(|made| made.unwrap_or_else(|error| panic!("{error}"))).into();
     let seen: Mutex<HashMap<(usize, usize), u64>> = Mutex::default();
-    // One run of each: memory is measured from here on.
     let first = |job: usize| (job % workloads.len(), job / workloads.len() % PICTURES);
     let run = |job: usize, team: bool| {
         let (model, picture) = first(job);
@@ -76,26 +75,30 @@ fn main() -> ExitCode {
         usize::from(known != hash)
     };
     let jobs = workloads.len() * PICTURES;
-    let warm: usize = (0..2 * jobs).map(|job| run(job, job >= jobs)).sum();
-    let (start, before) = (Instant::now(), resident());
     let end = Duration::from_secs(seconds);
+    let warm = Barrier::new(2);
     let work = |thread: usize| {
-        let (mut runs, mut drifts, mut most) = (0, 0, before);
+        // All of them once, by each thread, because allocators keep memory for each: it is measured from here on.
+        let mut drifts: usize = (0..2 * jobs).map(|job| run(job, job >= jobs)).sum();
+        warm.wait();
+        let (start, before) = (Instant::now(), resident());
+        let (mut runs, mut most) = (0, before);
         while start.elapsed() < end {
             // The second thread's runs are shared by a team now and then.
             drifts += run(runs * 5 + thread * 3, thread == 1 && runs % 8 == 0);
             runs += 1;
             most = most.max(resident());
         }
-        (runs, drifts, most)
+        (runs, drifts, before, most)
     };
     let results: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = (0..2).map(|thread| scope.spawn(move || work(thread))).collect();
         threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
     });
     let runs: usize = results.iter().map(|result| result.0).sum();
-    let drifts = warm + results.iter().map(|result| result.1).sum::<usize>();
-    let most = results.iter().map(|result| result.2).max().unwrap_or(0);
+    let drifts: usize = results.iter().map(|result| result.1).sum();
+    let before = results.iter().map(|result| result.2).min().unwrap_or(0);
+    let most = results.iter().map(|result| result.3).max().unwrap_or(0);
     let after = resident();
     let kib = |bytes: usize| bytes / 1024;
     println!(
