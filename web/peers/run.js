@@ -60,15 +60,22 @@ function difference(theirs, ours) {
   return Math.max(...theirs.map((logit, i) => Math.abs(logit - ours[i]))) / reach;
 }
 
-/** All contestants on one model, by turns, every other round backwards. */
+/** All contestants that can open a model on it, by turns, every other round backwards. */
 async function race(context, url, facts) {
-  const names = PEERS[facts.precision];
   const pages = {};
-  for (const name of names) {
-    const page = (pages[name] = await context.newPage());
+  for (const name of PEERS[facts.precision]) {
+    const page = await context.newPage();
     await page.goto(`${url}/page.html`);
-    await page.evaluate(async ([name, facts]) => (await import("./contestants.js")).enter(name, facts), [name, facts]);
+    try {
+      await page.evaluate(async ([name, facts]) => (await import("./contestants.js")).enter(name, facts), [name, facts]);
+      pages[name] = page;
+    } catch (error) {
+      if (name === "ours") throw error;
+      console.error(`${name} does not take ${facts.tflite}: ${error.message.split("\n")[0]}`);
+      await page.close();
+    }
   }
+  const names = Object.keys(pages);
   const logits = {};
   for (const name of names) logits[name] = await pages[name].evaluate(() => logits());
   const turns = Object.fromEntries(names.map((name) => [name, []]));
@@ -106,7 +113,15 @@ async function cold(url, name, facts) {
   return times;
 }
 
-const cell = ({ median, least }) => `${median.toFixed(3)} (${least.toFixed(3)})`;
+const NONE = "-";
+const cell = (result) => (result ? `${result.median.toFixed(3)} (${result.least.toFixed(3)})` : NONE);
+
+/** Our time as a share of the best of some peers, by medians and by minima. */
+function share(ours, peers) {
+  const [median, least] = ["median", "least"].map((which) => ours[which] / Math.min(...peers.map((peer) => peer[which])));
+  return peers.length ? `**${median.toFixed(2)}** (${least.toFixed(2)})` : NONE;
+}
+
 const row = (cells) => console.log(`| ${cells.join(" | ")} |`);
 
 const server = await serve({
@@ -124,14 +139,12 @@ try {
     row(Array(names.length + 4).fill("---"));
     for (const name of models) {
       const results = await race(context, server.url, model(name, precision));
-      const peers = names.slice(1).map((name) => results[name]);
-      const shares = [[results.litert], peers].map((peers) =>
-        ["median", "least"].map((which) => (results.ours[which] / Math.min(...peers.map((peer) => peer[which]))).toFixed(2)),
-      );
-      const differences = peers.map(({ difference }) => difference.toExponential(0));
+      const peers = names.slice(1).flatMap((name) => results[name] ?? []);
+      const shares = [results.litert ? [results.litert] : [], peers].map((peers) => share(results.ours, peers));
+      const differences = peers.map(({ difference }) => difference.toExponential(0)).join(", ") || NONE;
+      failed ||= peers.length < names.length - 1;
       failed ||= peers.some(({ difference }) => !(difference < (precision === "f32" ? 1e-4 : 0.1)));
-      const text = shares.map(([median, least]) => `**${median}** (${least})`);
-      row([name, ...names.map((name) => cell(results[name])), ...text, differences.join(", ")]);
+      row([name, ...names.map((name) => cell(results[name])), ...shares, differences]);
     }
   }
   await browser.close();
@@ -139,8 +152,9 @@ try {
     console.log("\nMilliseconds from navigation to the first logits at 0.25-128, f32, a new browser each time\n");
     row(["", "median", "minimum", "maximum"]);
     row(Array(4).fill("---"));
+    const tiny = model("0.25-128", "f32");
     for (const name of PEERS.f32) {
-      const times = await cold(server.url, name, model("0.25-128", "f32"));
+      const times = await cold(server.url, name, tiny);
       row([name, median(times), Math.min(...times), Math.max(...times)].map((x) => (Number.isFinite(x) ? x.toFixed(1) : x)));
     }
   }
@@ -150,6 +164,6 @@ try {
   rmSync(work, { recursive: true, force: true });
 }
 if (failed) {
-  console.error("somebody's logits are not like ours");
+  console.error("a peer's logits are not like ours, or it could not open a model");
   process.exitCode = 1;
 }
