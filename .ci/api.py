@@ -7,6 +7,8 @@ crate = json.load(open(sys.argv[1]))
 index = crate["index"]
 lines = set()
 
+CHILDREN = {"module": "items", "trait": "items", "enum": "variants"}
+
 
 def signature(item):
     """The text of the source as far as the body."""
@@ -41,24 +43,21 @@ def walk(key, path):
         lines.add(f"{path}: pub use {inner['source']} as {inner['name']}")
 
 
+def children(kind, inner):
+    """The keys of what an item is made of; private fields of a tuple have none."""
+    if kind == "struct":
+        shape = inner["kind"]
+        fields = [] if shape == "unit" else shape["tuple"] if "tuple" in shape else shape["plain"]["fields"]
+        return [field for field in fields if field is not None]
+    return inner[CHILDREN[kind]] if kind in CHILDREN else []
+
+
 def describe(key, path):
     item = index[str(key)]
     kind, inner = next(iter(item["inner"].items()))
     lines.add(f"{path}: {'mod' if kind == 'module' else signature(item) or kind}")
-    if kind == "module":
-        children = inner["items"]
-    elif kind == "struct":
-        shape = inner["kind"]
-        children = shape["plain"]["fields"] if "plain" in shape else shape.get("tuple", []) if shape != "unit" else []
-    elif kind == "enum":
-        children = inner["variants"]
-    elif kind == "trait":
-        children = inner["items"]
-    else:
-        return
-    for child in children:
-        if child is not None:
-            walk(child, path)
+    for child in children(kind, inner):
+        walk(child, path)
     for implementation in inner.get("impls", []):
         block = index.get(str(implementation))
         if block is None:

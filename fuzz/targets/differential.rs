@@ -1,5 +1,5 @@
-//! A random network with random weights, in floats of 32 or 16 bits or in bytes: its plan on every instruction set that there is, on one thread
-//! and on two, against the reference.
+//! A random network with random weights, in floats of 32 or 16 bits or in bytes: its plan on every instruction set that there is,
+//! on one thread and on two, against the reference.
 #![no_main]
 
 #[path = "../../compiler/tests/random/bytes.rs"]

@@ -11,7 +11,7 @@ mobilenet! { struct Tiny = "tiny.yaml" }
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let mut file = bytes.to_vec();
-    if file.len() >= LEN && file.len() % 2 == 0 {
+    if file.len() >= LEN && file.len().is_multiple_of(2) {
         let checksum = xxh3_64(&file[LEN..]);
         file[32..40].copy_from_slice(&checksum.to_le_bytes());
     }

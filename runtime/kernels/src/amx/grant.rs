@@ -18,8 +18,7 @@ pub(crate) fn is_granted() -> bool {
     *GRANTED.get_or_init(|| has_amx() && request())
 }
 
-// Safe to call in newer Rust, unsafe in the oldest that this crate supports.
-#[allow(unused_unsafe)]
+#[allow(unused_unsafe, reason = "unsafe to call in the oldest Rust that this crate supports, safe in newer")]
 fn has_amx() -> bool {
     // SAFETY: every x86-64 processor has `cpuid`.
     unsafe { __cpuid_count(0, 0).eax >= 7 && __cpuid_count(7, 0).edx & AMX == AMX }
