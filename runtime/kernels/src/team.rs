@@ -352,8 +352,16 @@ mod tests {
     fn a_panic_leaves_nobody_inside() {
         let team = team(2);
         let caller = thread::current().id();
+        let begun = AtomicBool::new(false);
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            team.run(100, &|_| assert!(thread::current().id() != caller, "on purpose"));
+            team.run(100, &|_| {
+                begun.fetch_or(thread::current().id() == caller, Ordering::Relaxed);
+                assert!(thread::current().id() != caller, "on purpose");
+                // Or the other thread could do everything before the caller begins.
+                while !begun.load(Ordering::Relaxed) {
+                    thread::yield_now();
+                }
+            });
         }));
         assert!(result.is_err());
         let done = AtomicUsize::new(0);
