@@ -228,7 +228,7 @@ pub fn alpha(text: &str) -> Result<f64> {
 ///
 /// # Errors
 ///
-/// It is none of these, or the resolution is absurd.
+/// It is none of these, or the resolution is absurd; a ratio leaves fewer than 3 pixels.
 pub fn rho(spec: &Spec, text: &str) -> Result<usize> {
     let text = text.trim();
     let named = &spec.naming.resolutions;
@@ -236,7 +236,11 @@ pub fn rho(spec: &Spec, text: &str) -> Result<usize> {
         return Ok(resolution.pixels);
     }
     match text.parse::<f64>() {
-        Ok(ratio) if ratio > 0.0 && ratio <= 2.0 => settings::resolution(ratio_of(spec, ratio, text)),
+        Ok(ratio) if ratio > 0.0 && ratio <= 2.0 => match ratio_of(spec, ratio, text) {
+            // A name would say 2 of 2 pixels, and is read as twice as many.
+            pixels @ ..3 => Err(no_pixels(text, pixels).into()),
+            pixels => settings::resolution(pixels),
+        },
         Ok(pixels) if pixels > 2.0 && pixels.fract() == 0.0 => settings::resolution(pixels as usize),
         _ => Err(no_rho(spec, text).into()),
     }
@@ -251,6 +255,11 @@ fn ratio_of(spec: &Spec, ratio: f64, text: &str) -> usize {
     let rounded = |pixels: usize| (pixels as f64 / base - ratio).abs() <= rounding * 1.000_001;
     let exact = (base * ratio).round() as usize;
     named.iter().map(|resolution| resolution.pixels).find(|&pixels| rounded(pixels)).unwrap_or(exact)
+}
+
+fn no_pixels(text: &str, pixels: usize) -> Complaint {
+    let text: String = text.chars().take(40).collect();
+    Complaint::new(format!("a ratio of `{text}` leaves {pixels} pixels along a side: 3 are the least"))
 }
 
 fn no_rho(spec: &Spec, text: &str) -> Complaint {

@@ -68,6 +68,31 @@ fn parameters_are_those_of_the_paper() {
     }
 }
 
+/// Spellings, and the name that is shown; none if there is no such model.
+const SPELLINGS: [(&str, Option<&str>); 8] = [
+    ("0.75_MobileNet_medium", Some("0.75_MobileNet_medium")),
+    ("0.75_mobilenet_192", Some("0.75_MobileNet_medium")),
+    ("0.75_MobileNet_0.86", Some("0.75_MobileNet_medium")),
+    ("mobilenet_v1_0.75_192", Some("0.75_MobileNet_medium")),
+    ("mobilenet_v1", Some("1.0_MobileNet_baseline")),
+    ("0.3_MobileNet_3", Some("0.3_MobileNet_3")),
+    ("0.3_MobileNet_2", Some("0.3_MobileNet_448")),
+    // 2 pixels would be shown as the name before, which is another model.
+    ("0.3_MobileNet_0.0111", None),
+];
+
+#[test]
+fn a_shown_name_is_that_of_the_same_model() {
+    let catalogue = catalogue();
+    for (spelling, name) in SPELLINGS {
+        let model = catalogue.find(spelling).ok();
+        assert_eq!(model.as_ref().map(Model::name).as_deref(), name, "{spelling}");
+        if let Some(model) = model {
+            assert_eq!(catalogue.find(&model.name()).unwrap(), model, "{spelling}");
+        }
+    }
+}
+
 /// Every spec in the description of the format is one, but those that are followed by complaints: they have these.
 #[test]
 fn the_format_is_as_described() {

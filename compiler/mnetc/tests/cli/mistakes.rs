@@ -19,6 +19,7 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("inspect mobilenet_v1 --alpha half", 2, &["a number such as 0.75, not `half`"]),
     ("inspect mobilenet_v1 --rho mediun", 1, &["did you mean `medium`?", "a ratio such as 0.857"]),
     ("inspect mobilenet_v1 --rho 99999", 1, &["1 to 4096 pixels"]),
+    ("inspect mobilenet_v1 --rho 0.0111", 1, &["a ratio of `0.0111` leaves 2 pixels along a side"]),
     ("inspect mobilenet_v1 --rho -5", 1, &["`-5` is no resolution"]),
     ("inspect mobilenet_v1 --classes 0", 2, &["--classes", "from 1 to"]),
     ("inspect mobilenet_v1 --classes -3", 2, &["--classes", "from 1 to"]),
