@@ -48,7 +48,11 @@ impl Number for Bf16 {
 
 /// Pixels of the widest tile; fewer where sets are narrow, to keep the code small.
 const fn most<S: Simd>() -> usize {
-    if S::LANES < HALF_BLOCK { 4 } else { 8 }
+    match S::LANES < HALF_BLOCK {
+        true if cfg!(source_order) => 6,
+        true => 4,
+        false => 8,
+    }
 }
 
 /// Rows, pixels and blocks of the output; row `part.from` is written to row 0.
@@ -205,7 +209,7 @@ impl<N: Number> Job<'_, N> {
     #[inline(always)]
     fn row(&self, y: usize, lane: usize, width: usize, stride: usize) -> Row<N> {
         let window = self.window;
-        let inputs = core::array::from_fn(|ky| {
+        let input = |ky| {
             let row = y * stride + ky;
             if row < window.top || row - window.top >= self.input.height {
                 return core::ptr::null();
@@ -213,7 +217,9 @@ impl<N: Number> Job<'_, N> {
             // The first column may be one before the row: wrapping, because it is not read.
             let at = self.input.at(row - window.top, self.block) + lane;
             self.arena.wrapping_add(at).wrapping_sub(window.left * width)
-        });
+        };
+        // Not by `from_fn`, which is a call for each row in WebAssembly.
+        let inputs = [input(0), input(1), input(2)];
         let (start, step) = N::place(self.output, y - self.to, self.block);
         Row { inputs, out: self.out.wrapping_add(start + lane), step, lane }
     }

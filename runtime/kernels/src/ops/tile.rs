@@ -34,10 +34,19 @@ pub(crate) struct Panel {
 
 impl Panel {
     /// Prefetches the share that goes with a block of inputs.
+    ///
+    /// # Safety
+    ///
+    /// The share must be what [`Ahead`] gives for this set, and once for each block of inputs.
     #[inline(always)]
-    pub(crate) fn look_ahead<S: Simd>(&mut self) {
+    pub(crate) unsafe fn look_ahead<S: Simd>(&mut self) {
         for _ in 0..self.share {
-            S::prefetch(self.ahead);
+            if const { S::READS_AHEAD } {
+                // SAFETY: for such a set all shares are inside the layer's weights.
+                let _ = unsafe { self.ahead.read_volatile() };
+            } else {
+                S::prefetch(self.ahead);
+            }
             self.ahead = self.ahead.wrapping_add(ALIGN);
         }
     }
@@ -109,7 +118,7 @@ pub(crate) unsafe fn multiply_run<S: Simd, const MR: usize, const NV: usize>(
                 S::prefetch_first(panel.next.wrapping_add(16 * panel.width + v * S::LANES));
             }
             for (i, acc) in acc.iter_mut().enumerate() {
-                let x = S::splat(*left.add(i * step + k));
+                let x = S::splat(*left.add(k).add(i * step));
                 for v in 0..NV {
                     acc[v] = S::fma(x, w[v], acc[v]);
                 }
@@ -163,19 +172,28 @@ pub(crate) struct Ahead {
     pub(crate) at: *const f32,
     pub(crate) share: usize,
     left: usize,
+    inputs: usize,
 }
 
 impl Ahead {
-    /// `lines`: cache lines of the group for each block of inputs.
+    /// `lines`: cache lines of the group for each block of inputs. `rest`: weights of the layer from the group on.
     #[inline(always)]
-    pub(crate) fn new(group: *const f32, lines: usize, tiles: usize) -> Self {
-        Ahead { at: group.wrapping_add(AHEAD), share: lines.div_ceil(tiles.max(1)), left: lines }
+    pub(crate) fn new<S: Simd>(
+        group: *const f32,
+        rest: usize,
+        lines: usize,
+        inputs: usize,
+        tiles: usize,
+    ) -> Self {
+        let inside = AHEAD + lines * inputs <= rest;
+        let left = if const { S::READS_AHEAD } && !inside { 0 } else { lines };
+        Ahead { at: group.wrapping_add(AHEAD), share: left.div_ceil(tiles.max(1)), left, inputs }
     }
 
     /// To the share of the next tile.
     #[inline(always)]
-    pub(crate) fn advance(&mut self, inputs: usize) {
-        self.at = self.at.wrapping_add(self.share * inputs / BLOCK * ALIGN);
+    pub(crate) fn advance(&mut self) {
+        self.at = self.at.wrapping_add(self.share * self.inputs / BLOCK * ALIGN);
         self.left = self.left.saturating_sub(self.share);
         self.share = self.share.min(self.left);
     }
@@ -281,7 +299,8 @@ impl Product<'_> {
         let heights = Heights::new(pixels.len(), const { most::<S, L, NV>() });
         let lines = if self.look_ahead { NV * S::LANES } else { 0 };
         let group = kernel.wrapping_add(column * self.inputs);
-        let mut ahead = Ahead::new(group, lines, heights.tiles * rows.len());
+        let rest = (padded(self.output.channels) - first) * self.inputs;
+        let mut ahead = Ahead::new::<S>(group, rest, lines, self.inputs, heights.tiles * rows.len());
         for y in rows.clone() {
             let mut left = left(y).advance(pixels.start);
             // SAFETY: the block exists, by the above, and so do row and pixel, by this function's contract.
@@ -296,7 +315,7 @@ impl Product<'_> {
                 unsafe { self.dispatch::<S, L, NV>(height, left, panel, bias, target) }
                 target.start = target.start.wrapping_add(height * step);
                 left = left.advance(height);
-                ahead.advance(self.inputs);
+                ahead.advance();
             }
         }
     }

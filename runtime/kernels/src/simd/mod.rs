@@ -122,6 +122,8 @@ pub(crate) trait Simd: Copy {
         }
     }
 
+    /// Whether there is no instruction for [`prefetch`](Simd::prefetch), and it pays to read weights that will be needed, in its place.
+    const READS_AHEAD: bool = false;
     /// Asks for a cache line to be brought into the second-level cache. Any address will do.
     fn prefetch(from: *const f32);
     /// The same, into the first-level cache.
@@ -162,7 +164,7 @@ unsafe fn each<S: Simd>(value: S::V, change: impl Fn(u32) -> u32) -> S::V {
     all(target_arch = "wasm32", target_feature = "simd128")
 ))]
 macro_rules! intrinsics {
-    ($set:ident, $vector:ty, half $half:ty, lanes $lanes:literal, tile $tile:literal, column $column:literal,
+    ($set:ident, $vector:ty, half $half:ty, lanes $lanes:literal, tile $tile:expr, column $column:literal,
      features $features:literal, $splat:ident, $load:expr, $store:expr, $add:ident, $mul:ident, $max:expr, $min:expr, $fma:expr, $prefetch:path $(, { $($more:item)* })?) => {
         impl crate::simd::Simd for $set {
             type V = $vector;

@@ -8,22 +8,27 @@ use super::intrinsics;
 #[derive(Clone, Copy)]
 pub(crate) struct Simd128;
 
-// 4 x 2 accumulators, 2 weights, 4 broadcasts, all of which LLVM brings forward: taller tiles spill.
+// 4 x 2 accumulators, 2 weights, 4 broadcasts, all of which LLVM brings forward: taller tiles spill. So do products that are not fused.
 intrinsics!(Simd128, v128, half Simd128, lanes 4, tile 4, column 8,
     features "simd128",
     f32x4_splat, load, store, f32x4_add, f32x4_mul, max, min,
-    |a, b, c| f32x4_add(f32x4_mul(a, b), c), prefetch);
+    |a, b, c| f32x4_add(f32x4_mul(a, b), c), prefetch, { const READS_AHEAD: bool = true; });
 
 /// 128-bit SIMD with instructions whose results may differ in the last bit between processors.
 #[cfg(target_feature = "relaxed-simd")]
 #[derive(Clone, Copy)]
 pub(crate) struct RelaxedSimd;
 
+/// Where operations stay in the order in which they are written, 6 x 2 accumulators, 2 weights and one broadcast at a time are all the
+/// registers that V8 has on x86-64. Else as above.
 #[cfg(target_feature = "relaxed-simd")]
-intrinsics!(RelaxedSimd, v128, half RelaxedSimd, lanes 4, tile 4, column 8,
+const TILE: usize = if cfg!(source_order) { 6 } else { 4 };
+
+#[cfg(target_feature = "relaxed-simd")]
+intrinsics!(RelaxedSimd, v128, half RelaxedSimd, lanes 4, tile TILE, column 8,
     features "simd128,relaxed-simd",
     f32x4_splat, load, store, f32x4_add, f32x4_mul, f32x4_relaxed_max, f32x4_relaxed_min,
-    f32x4_relaxed_madd, prefetch);
+    f32x4_relaxed_madd, prefetch, { const READS_AHEAD: bool = true; });
 
 #[inline(always)]
 unsafe fn load(from: *const f32) -> v128 {

@@ -176,8 +176,10 @@ impl Product<'_> {
         let heights = Heights::new(pixels, const { most::<D, L, NV>() });
         // A block of inputs is multiplied with four rows of a panel.
         let lines = if self.look_ahead { NV * BLOCK / QUAD } else { 0 };
-        let mut ahead =
-            Ahead::new(kernel.wrapping_add(column * self.quads), lines, heights.tiles * rows.len());
+        let group = kernel.wrapping_add(column * self.quads);
+        let rest = (self.output.padded() - block * BLOCK) * self.quads;
+        let tiles = heights.tiles * rows.len();
+        let mut ahead = Ahead::new::<D::Set>(group, rest, lines, self.quads * QUAD, tiles);
         for y in rows.clone() {
             let mut left = left(y);
             let sums = self.sums.wrapping_add((y - self.from) * self.output.width);
@@ -197,7 +199,7 @@ impl Product<'_> {
                     target.sums = target.sums.wrapping_add(height);
                 }
                 left = left.advance(height);
-                ahead.advance(self.quads * QUAD);
+                ahead.advance();
             }
         }
     }
