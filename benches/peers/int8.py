@@ -1,4 +1,5 @@
-"""The 8-bit files of a model: `.int8.tflite` by our own `mnetc quantize`, `.int8.onnx` by ONNX Runtime's quantiser.
+"""The 8-bit files of a model: `.int8.tflite` by our own `mnetc quantize`, `.int8.onnx` by ONNX Runtime's quantiser, and
+`.int8.floats.tflite`, the first with inputs and outputs of floats, for web/peers.
 
 The .tflite ends in logits, as the models of floats do: its softmax is cut off. So it is with published models.
 """
@@ -11,7 +12,7 @@ import numpy as np
 
 import models
 from install import HERE, log
-from tflite import without_softmax
+from tflite import with_float_ends, without_softmax
 
 REPOSITORY = HERE.parents[1]
 PHOTOS = REPOSITORY / "testdata/photos"
@@ -23,8 +24,8 @@ SEEDS = range(2, 10)
 
 
 def make(stem, resolution, mnetc):
-    """Makes both files, given those of floats, unless they are there."""
-    tflite, onnx = (stem.with_name(f"{stem.name}.int8.{kind}") for kind in ("tflite", "onnx"))
+    """Makes the files, given those of floats, unless they are there."""
+    tflite, floats, onnx = (stem.with_name(f"{stem.name}.int8.{kind}") for kind in ("tflite", "floats.tflite", "onnx"))
     if not tflite.exists():
         made = stem.with_name(f"{stem.name}.softmax.tflite")
         weights = ["--weights", f"{stem}.safetensors", "--rho", str(resolution)]
@@ -32,6 +33,8 @@ def make(stem, resolution, mnetc):
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         write(tflite, without_softmax(made.read_bytes()))
         made.unlink()
+    if not floats.exists():
+        write(floats, with_float_ends(tflite.read_bytes()))
     if not onnx.exists():
         quantise_onnx(f"{stem}.onnx", onnx, resolution)
 

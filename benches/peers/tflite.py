@@ -34,8 +34,42 @@ def without_softmax(data):
     if model.operatorCodes[last.opcodeIndex].builtinCode != schema.BuiltinOperator.SOFTMAX:
         raise ValueError("the .tflite does not end in a softmax")
     graph.outputs = last.inputs
-    model.signatureDefs = None  # they name the old output
-    builder = flatbuffers.Builder(len(data))
+    return packed(model)
+
+
+def with_float_ends(data):
+    """A .tflite of integers that takes and gives floats, for runtimes that know integers inside only."""
+    model = schema.ModelT.InitFromPackedBuf(data, 0)
+    graph = model.subgraphs[0]
+    graph.inputs, first = converted(model, graph.inputs, schema.BuiltinOperator.QUANTIZE)
+    graph.outputs, last = converted(model, graph.outputs, schema.BuiltinOperator.DEQUANTIZE)
+    graph.operators = [first, *graph.operators, last]
+    return packed(model)
+
+
+def converted(model, ends, builtin):
+    """A new tensor of floats for the only one of `ends`, and the operator that makes one of the other."""
+    (end,) = ends
+    graph = model.subgraphs[0]
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = builtin
+    code.version = 1
+    model.operatorCodes.append(code)
+    tensor = schema.TensorT()
+    tensor.shape, tensor.type, tensor.name = graph.tensors[end].shape, schema.TensorType.FLOAT32, f"float_{end}"
+    graph.tensors.append(tensor)
+    made = len(graph.tensors) - 1
+    operator = schema.OperatorT()
+    operator.opcodeIndex = len(model.operatorCodes) - 1
+    quantises = builtin == schema.BuiltinOperator.QUANTIZE
+    operator.inputs, operator.outputs = ([made], [end]) if quantises else ([end], [made])
+    return [made], operator
+
+
+def packed(model):
+    """A changed model as bytes."""
+    model.signatureDefs = None  # they name the old ends
+    builder = flatbuffers.Builder(0)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 

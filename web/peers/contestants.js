@@ -22,12 +22,12 @@ async function ours({ stem, packed }) {
   return () => model.logits(pixels);
 }
 
-async function litert({ stem, tflite, resolution, precision }) {
+async function litert({ stem, tflite, resolution }) {
   const { loadLiteRt, loadAndCompile, Tensor } = await import("@litertjs/core");
   await loadLiteRt("/node_modules/@litertjs/core/wasm/", { threads: false });
   const model = await loadAndCompile(tflite, { accelerator: "wasm" });
-  const { floats, pixels } = await picture(stem);
-  const input = new Tensor(precision === "f32" ? floats : pixels, [1, resolution, resolution, 3]);
+  const { floats } = await picture(stem);
+  const input = new Tensor(floats, [1, resolution, resolution, 3]);
   return async () => {
     const [output] = await model.run(input);
     const logits = output.toTypedArray();

@@ -45,10 +45,10 @@ function packed(weights, name) {
 function model(name, precision) {
   const [alpha, resolution] = name.split("-");
   const stem = `${alpha}_MobileNet_${resolution}`;
-  const tflite = precision === "f32" ? `${stem}.tflite` : `${stem}.int8.tflite`;
-  const weights = precision === "f32" ? [`${stem}.safetensors`, "--rho", resolution] : [tflite];
-  const facts = { stem: `/models/${stem}`, tflite: `/models/${tflite}`, precision, packed: packed(weights, `${name}-${precision}`) };
-  return { ...facts, alpha: Number(alpha), resolution: Number(resolution) };
+  const tflite = precision === "f32" ? `${stem}.tflite` : `${stem}.int8.floats.tflite`;
+  const weights = precision === "f32" ? [`${stem}.safetensors`, "--rho", resolution] : [`${stem}.int8.tflite`];
+  const facts = { stem: `/models/${stem}`, tflite: `/models/${tflite}`, packed: packed(weights, `${name}-${precision}`) };
+  return { ...facts, precision, alpha: Number(alpha), resolution: Number(resolution) };
 }
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
