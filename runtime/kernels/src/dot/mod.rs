@@ -106,6 +106,11 @@ pub(crate) trait Dot: Copy {
     /// Whether [`dot`](Dot::dot) takes left operands less 128. [`rest`](Dot::rest) is what that leaves out of sums: in a matrix
     /// product the same for all pixels.
     const FLIPPED: bool = false;
+    /// Whether that is so here, where sets leave it open.
+    #[inline(always)]
+    fn is_flipped() -> bool {
+        Self::FLIPPED
+    }
 
     /// Calls `f` as a function of its own with the instruction set switched on. `f` must be `#[inline(always)]`.
     unsafe fn call(f: impl FnOnce());

@@ -3,7 +3,7 @@
 use core::arch::wasm32::*;
 use core::array::from_fn;
 
-use super::{Dot, Inside};
+use super::{Dot, Inside, quad_by_quad};
 use crate::layout::BLOCK;
 use crate::quantised::layout::shift;
 use crate::simd;
@@ -252,6 +252,23 @@ impl Dot for RelaxedDot {
     #[inline(always)]
     unsafe fn dot(sums: Four, left: Four, right: Four) -> Four {
         from_fn(|i| i32x4_relaxed_dot_i8x16_i7x16_add(right[i], left[i], sums[i]))
+    }
+    #[inline(always)]
+    unsafe fn multiply<const MR: usize, const NV: usize>(
+        acc: [[Four; NV]; MR],
+        left: *const u8,
+        step: usize,
+        quads: usize,
+        panel: *const f32,
+        width: usize,
+    ) -> [[Four; NV]; MR] {
+        // An unknown number keeps the loop: unrolled, LLVM multiplies several quads with one sum at once, and spills.
+        let quads = core::hint::black_box(quads);
+        unsafe { quad_by_quad::<Self, MR, NV>(acc, left, step, quads, panel, width) }
+    }
+    #[inline(always)]
+    fn is_flipped() -> bool {
+        v128_any_true(flip())
     }
     #[inline(always)]
     unsafe fn rest(sums: Four, right: Four) -> Four {

@@ -101,6 +101,15 @@ struct Target {
     sums: *const i32,
 }
 
+/// What the tiles of NV blocks begin and end with.
+struct Ends<D: Dot, const NV: usize> {
+    begin: [D::Sums; NV],
+    epilogues: [Epilogue; NV],
+    /// Whether all sums are scaled in single precision, and what with: read once, because some sets make much of it.
+    is_single: bool,
+    factors: [D::Factors; NV],
+}
+
 impl Product<'_> {
     /// Computes some panels of `pixels` pixels of each row of `rows`, from the left operands that `left` gives: panels
     /// outside, rows inside, so that a panel stays in the cache.
@@ -168,10 +177,12 @@ impl Product<'_> {
             (core::array::from_fn(|v| Epilogue::new(self.section, &self.places, block + v)), kernel)
         };
         // SAFETY: the section is there, and so are the blocks' columns of the panel.
-        let (outliers, begin) = unsafe {
+        let (outliers, ends) = unsafe {
             let outliers = Outliers::<NV>::new(self, block * BLOCK);
             let begin = self.begin::<D, NV>(kernel.wrapping_add(column), width, &epilogues, &outliers);
-            (outliers, begin)
+            let is_single = epilogues.iter().all(Epilogue::is_single::<D>);
+            let factors = core::array::from_fn(|v| epilogues[v].factors::<D>());
+            (outliers, Ends::<D, NV> { begin, epilogues, is_single, factors })
         };
         let heights = Heights::new(pixels, const { most::<D, L, NV>() });
         // A block of inputs is multiplied with four rows of a panel.
@@ -191,9 +202,7 @@ impl Product<'_> {
                 let panel =
                     Panel { next: kernel.wrapping_add(column), width, ahead: ahead.at, share: ahead.share };
                 // SAFETY: passed on; the heights add up to `pixels`.
-                unsafe {
-                    self.dispatch::<D, L, NV>(height, left, (panel, &outliers), (&epilogues, &begin), target)
-                }
+                unsafe { self.dispatch::<D, L, NV>(height, left, (panel, &outliers), &ends, target) }
                 target.start = target.start.wrapping_add(height * BLOCK);
                 if !self.sums.is_null() {
                     target.sums = target.sums.wrapping_add(height);
@@ -218,7 +227,7 @@ impl Product<'_> {
             let mut begin = [D::splat(0); NV];
             for (v, (begin, epilogue)) in begin.iter_mut().zip(epilogues).enumerate() {
                 *begin = epilogue.bias::<D>();
-                if const { D::FLIPPED } {
+                if D::is_flipped() {
                     for k in 0..self.quads {
                         *begin = D::rest(*begin, D::right(panel.add(k * width + v * BLOCK).cast()));
                     }
@@ -238,7 +247,7 @@ impl Product<'_> {
         height: usize,
         left: L,
         weights: (Panel, &Outliers<NV>),
-        epilogues: (&[Epilogue; NV], &[D::Sums; NV]),
+        ends: &Ends<D, NV>,
         target: Target,
     ) {
         macro_rules! heights {
@@ -248,7 +257,7 @@ impl Product<'_> {
                         // SAFETY: passed on.
                         $height => unsafe {
                             if const { Heights::has($height, most::<D, L, NV>()) } {
-                                self.tile::<D, L, $height, NV>(left, weights, epilogues, target);
+                                self.tile::<D, L, $height, NV>(left, weights, ends, target);
                             }
                         },
                     )*
@@ -264,12 +273,12 @@ impl Product<'_> {
         &self,
         left: L,
         (panel, outliers): (Panel, &Outliers<NV>),
-        (epilogues, begin): (&[Epilogue; NV], &[D::Sums; NV]),
+        ends: &Ends<D, NV>,
         Target { start, sums }: Target,
     ) {
         // SAFETY: sums and target have MR pixels, left and panel are passed on.
         unsafe {
-            let mut acc = [*begin; MR];
+            let mut acc = [ends.begin; MR];
             if !sums.is_null() {
                 for (i, acc) in acc.iter_mut().enumerate() {
                     let sum = D::splat(*sums.add(i));
@@ -285,12 +294,11 @@ impl Product<'_> {
                 acc = multiply_run::<D, MR, NV>(quad, step, 1, &mut row, acc);
             }
             let block = self.output.block_stride();
-            if !epilogues.iter().all(Epilogue::is_single::<D>) {
-                return spill::<D, MR, NV>(&acc, epilogues, start, block);
+            if !ends.is_single {
+                return spill::<D, MR, NV>(&acc, &ends.epilogues, start, block);
             }
-            for (v, epilogue) in epilogues.iter().enumerate() {
-                let (to, factors, bounds) =
-                    (start.add(v * block), epilogue.factors::<D>(), epilogue.bounds::<D>());
+            for (v, epilogue) in ends.epilogues.iter().enumerate() {
+                let (to, factors, bounds) = (start.add(v * block), ends.factors[v], epilogue.bounds::<D>());
                 for first in (0..MR).step_by(4) {
                     // Behind the last pixel that pixel again.
                     let pixel = |i: usize| acc[if first + i < MR { first + i } else { MR - 1 }][v];
