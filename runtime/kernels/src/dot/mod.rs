@@ -140,10 +140,12 @@ pub(crate) trait Dot: Copy {
         sums
     }
 
+    /// Parts in which a tile is computed, one after the other, where there are not registers for the sums of all.
+    const PARTS: usize = 1;
     /// Adds the products of `quads` consecutive quads of MR pixels, `step` bytes apart, with as many rows of a panel, `width`
-    /// words apart, of which NV blocks are there.
+    /// words apart, of which NV blocks are there; to the sums of one part.
     #[inline(always)]
-    unsafe fn multiply<const MR: usize, const NV: usize>(
+    unsafe fn multiply<const PART: usize, const MR: usize, const NV: usize>(
         acc: [[Self::Sums; NV]; MR],
         left: *const u8,
         step: usize,

@@ -198,7 +198,7 @@ impl Dot for NeonDot {
     }
     /// Four quads of a pixel are one load, of which each product takes one lane.
     #[inline(always)]
-    unsafe fn multiply<const MR: usize, const NV: usize>(
+    unsafe fn multiply<const PART: usize, const MR: usize, const NV: usize>(
         mut acc: [[Sums; NV]; MR],
         left: *const u8,
         step: usize,

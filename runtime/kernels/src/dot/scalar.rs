@@ -87,7 +87,7 @@ impl Dot for Scalar {
         sums
     }
     #[inline(always)]
-    unsafe fn multiply<const MR: usize, const NV: usize>(
+    unsafe fn multiply<const PART: usize, const MR: usize, const NV: usize>(
         mut acc: [[Self::Sums; NV]; MR],
         left: *const u8,
         step: usize,

@@ -5,7 +5,7 @@ use core::array::from_fn;
 
 use super::{Dot, Inside, quad_by_quad};
 use crate::layout::BLOCK;
-use crate::quantised::layout::shift;
+use crate::quantised::layout::{QUAD, shift};
 use crate::simd;
 
 /// SIMD: products of halves of quads, as 16-bit integers.
@@ -57,7 +57,7 @@ type Doubles = [[v128; 2]; 4];
 
 /// What all sets have in common.
 macro_rules! common {
-    ($set:ident, features $features:literal, $trunc:ident, $scale:ident, $is_fused:expr) => {
+    ($set:ident, features $features:literal, $trunc:ident, $madd:ident, $scale:ident, $is_fused:expr) => {
         type Sums = Four;
         type Factors = Factors;
         type Doubles = Doubles;
@@ -130,8 +130,7 @@ macro_rules! common {
                 } else {
                     [sums[i], next].map(|sums| f64x2_convert_low_i32x4(sums))
                 };
-                let [left, right]: [v128; 2] =
-                    from_fn(|j| $trunc(f64x2_add(f64x2_mul(wide[j], scale[i][j]), shift[i][j])));
+                let [left, right]: [v128; 2] = from_fn(|j| $trunc($madd(wide[j], scale[i][j], shift[i][j])));
                 i64x2_shuffle::<0, 2>(left, right)
             })
         }
@@ -165,10 +164,22 @@ macro_rules! halves {
     () => {
         type Left = Halves;
         type Right = Halves;
-        // 2 x 4 sums, 2 x 2 halves of broadcasts, 2 halves of weights, a product.
-        const TILE: usize = 2;
-        const COLUMN: usize = 2;
+        // 4 x 2 sums, 4 halves of weights, 2 of a broadcast, a product.
+        const TILE: usize = 4;
+        const COLUMN: usize = 4;
+        const PARTS: usize = 2;
 
+        #[inline(always)]
+        unsafe fn multiply<const PART: usize, const MR: usize, const NV: usize>(
+            acc: [[Four; NV]; MR],
+            left: *const u8,
+            step: usize,
+            quads: usize,
+            panel: *const f32,
+            width: usize,
+        ) -> [[Four; NV]; MR] {
+            unsafe { multiply_half::<PART, MR, NV>(acc, left, step, quads, panel, width) }
+        }
         #[inline(always)]
         unsafe fn broadcast(from: *const u8) -> Halves {
             unsafe { unsigned([v128_load32_splat(from.cast()); 4]) }
@@ -207,24 +218,24 @@ macro_rules! halves {
 // SAFETY of all: a module is all or nothing, and what is read and written is there, by the contract of Dot.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "said once, above")]
 impl Dot for Simd128 {
-    common!(Simd128, features "simd128", i32x4_trunc_sat_f64x2_zero, unfused, false);
+    common!(Simd128, features "simd128", i32x4_trunc_sat_f64x2_zero, madd, unfused, false);
     halves!();
 }
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "said once, above")]
 #[cfg(target_feature = "relaxed-simd")]
 impl Dot for RelaxedSimd {
-    common!(RelaxedSimd, features "simd128,relaxed-simd", i32x4_relaxed_trunc_f64x2_zero, fused, is_fused());
+    common!(RelaxedSimd, features "simd128,relaxed-simd", i32x4_relaxed_trunc_f64x2_zero, f64x2_relaxed_madd, fused, is_fused());
     halves!();
 }
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "said once, above")]
 #[cfg(target_feature = "relaxed-simd")]
 impl Dot for RelaxedDot {
-    common!(RelaxedSimd, features "simd128,relaxed-simd", i32x4_relaxed_trunc_f64x2_zero, fused, is_fused());
+    common!(RelaxedSimd, features "simd128,relaxed-simd", i32x4_relaxed_trunc_f64x2_zero, f64x2_relaxed_madd, fused, is_fused());
     type Left = Four;
     type Right = Four;
-    // 2 x 4 sums, 2 broadcasts, 4 weights, which V8 loads before it multiplies.
+    // 2 x 4 sums, 4 weights, a broadcast, what turns it.
     const TILE: usize = 2;
     const COLUMN: usize = 2;
     const FLIPPED: bool = true;
@@ -254,7 +265,7 @@ impl Dot for RelaxedDot {
         from_fn(|i| i32x4_relaxed_dot_i8x16_i7x16_add(right[i], left[i], sums[i]))
     }
     #[inline(always)]
-    unsafe fn multiply<const MR: usize, const NV: usize>(
+    unsafe fn multiply<const PART: usize, const MR: usize, const NV: usize>(
         acc: [[Four; NV]; MR],
         left: *const u8,
         step: usize,
@@ -262,9 +273,7 @@ impl Dot for RelaxedDot {
         panel: *const f32,
         width: usize,
     ) -> [[Four; NV]; MR] {
-        // An unknown number keeps the loop: unrolled, LLVM multiplies several quads with one sum at once, and spills.
-        let quads = core::hint::black_box(quads);
-        unsafe { quad_by_quad::<Self, MR, NV>(acc, left, step, quads, panel, width) }
+        unsafe { quad_by_quad::<Self, MR, NV>(acc, left, step, rolled(quads), panel, width) }
     }
     #[inline(always)]
     fn is_flipped() -> bool {
@@ -310,6 +319,12 @@ pub(crate) fn has_dots() -> bool {
 fn flip() -> v128 {
     let product = i32x4_relaxed_dot_i8x16_i7x16_add(i8x16_splat(1), u8x16_splat(128), i32x4_splat(0));
     v128_and(i32x4_shr(product, 31), u8x16_splat(128))
+}
+
+/// `a * b + c`.
+#[inline(always)]
+fn madd(a: v128, b: v128, c: v128) -> v128 {
+    f64x2_add(f64x2_mul(a, b), c)
 }
 
 /// Four sums by a multiply-add that is fused.
@@ -358,6 +373,43 @@ fn high(a: v128, b: v128) -> v128 {
 #[inline(always)]
 fn halves(quads: v128) -> [v128; 2] {
     [v128_and(quads, u16x8_splat(0xff)), u16x8_shr(quads, 8)]
+}
+
+/// A number that the compiler does not know. Loops that it unrolls multiply several quads with one sum at once, and spill the others.
+#[inline(always)]
+fn rolled(quads: usize) -> usize {
+    core::hint::black_box(quads)
+}
+
+/// Products of halves with half of the outputs of a tile, MR pixels x 2 vectors.
+#[inline(always)]
+unsafe fn multiply_half<const PART: usize, const MR: usize, const NV: usize>(
+    mut acc: [[Four; NV]; MR],
+    left: *const u8,
+    step: usize,
+    quads: usize,
+    panel: *const f32,
+    width: usize,
+) -> [[Four; NV]; MR] {
+    let mut panel = panel.wrapping_add(8 * PART);
+    for k in 0..rolled(quads) {
+        // SAFETY: the panel has a row for each quad, and pixels have so many; NV is 1.
+        unsafe {
+            let w: [[v128; 2]; 2] = from_fn(|v| {
+                let quads = v128_load(panel.add(4 * v).cast());
+                [i16x8_shr(i16x8_shl(quads, 8), 8), i16x8_shr(quads, 8)]
+            });
+            for (i, acc) in acc.iter_mut().enumerate() {
+                let x = halves(v128_load32_splat(left.add(k * QUAD).add(i * step).cast()));
+                for (w, sums) in w.iter().zip(&mut acc[0][2 * PART..]) {
+                    let [even, odd] = from_fn(|half| i32x4_dot_i16x8(x[half], w[half]));
+                    *sums = i32x4_add(i32x4_add(*sums, even), odd);
+                }
+            }
+            panel = panel.wrapping_add(width);
+        }
+    }
+    acc
 }
 
 /// Halves of quads of unsigned bytes.

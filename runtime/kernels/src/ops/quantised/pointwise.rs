@@ -1,6 +1,6 @@
 //! 1x1 convolutions: the left operand is a map itself.
 
-use super::tile::{Acc, Left, Product, multiply_run};
+use super::tile::{Acc, Left, Product, multiply_part};
 use crate::dot::Dot;
 use crate::layout::{BLOCK, ByteMap, Order};
 use crate::ops::Part;
@@ -17,9 +17,10 @@ struct Blocks {
     left_over: usize,
 }
 
-impl Left for Blocks {
+impl Blocks {
+    /// All inputs, one part of the outputs.
     #[inline(always)]
-    unsafe fn multiply<D: Dot, const MR: usize, const NV: usize>(
+    unsafe fn part<D: Dot, const PART: usize, const MR: usize, const NV: usize>(
         self,
         mut panel: Panel,
         mut acc: Acc<D, MR, NV>,
@@ -28,15 +29,33 @@ impl Left for Blocks {
         // SAFETY: blocks are `stride` apart.
         unsafe {
             for _ in 0..self.full {
-                acc = multiply_run::<D, MR, NV>(block, BLOCK, BLOCK / QUAD, &mut panel, acc);
+                acc = multiply_part::<D, PART, MR, NV>(block, BLOCK, BLOCK / QUAD, &mut panel, acc);
                 block = block.wrapping_add(self.stride);
                 panel.look_ahead::<D::Set>();
             }
             if self.left_over > 0 {
-                acc = multiply_run::<D, MR, NV>(block, BLOCK, self.left_over, &mut panel, acc);
+                acc = multiply_part::<D, PART, MR, NV>(block, BLOCK, self.left_over, &mut panel, acc);
             }
         }
         acc
+    }
+}
+
+impl Left for Blocks {
+    #[inline(always)]
+    unsafe fn multiply<D: Dot, const MR: usize, const NV: usize>(
+        self,
+        panel: Panel,
+        acc: Acc<D, MR, NV>,
+    ) -> Acc<D, MR, NV> {
+        // SAFETY: passed on.
+        unsafe {
+            let acc = self.part::<D, 0, MR, NV>(panel, acc);
+            if const { D::PARTS == 1 } {
+                return acc;
+            }
+            self.part::<D, 1, MR, NV>(Panel { share: 0, ..panel }, acc)
+        }
     }
 
     #[inline(always)]

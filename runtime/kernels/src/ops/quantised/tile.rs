@@ -60,8 +60,33 @@ pub(crate) unsafe fn multiply_run<D: Dot, const MR: usize, const NV: usize>(
     panel: &mut Panel,
     acc: Acc<D, MR, NV>,
 ) -> Acc<D, MR, NV> {
+    let begin = panel.next;
     // SAFETY: passed on.
-    let acc = unsafe { D::multiply(acc, left, step, quads, panel.next, panel.width) };
+    unsafe {
+        let acc = multiply_part::<D, 0, MR, NV>(left, step, quads, panel, acc);
+        if const { D::PARTS == 1 } {
+            return acc;
+        }
+        panel.next = begin;
+        multiply_part::<D, 1, MR, NV>(left, step, quads, panel, acc)
+    }
+}
+
+/// The same to the sums of one of at most two parts.
+///
+/// # Safety
+///
+/// As above.
+#[inline(always)]
+pub(crate) unsafe fn multiply_part<D: Dot, const PART: usize, const MR: usize, const NV: usize>(
+    left: *const u8,
+    step: usize,
+    quads: usize,
+    panel: &mut Panel,
+    acc: Acc<D, MR, NV>,
+) -> Acc<D, MR, NV> {
+    // SAFETY: passed on.
+    let acc = unsafe { D::multiply::<PART, MR, NV>(acc, left, step, quads, panel.next, panel.width) };
     panel.next = panel.next.wrapping_add(quads * panel.width);
     acc
 }
