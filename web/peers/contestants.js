@@ -10,24 +10,33 @@ async function npy(url) {
   return new Float32Array(file.buffer.slice(start));
 }
 
-/** The picture of a model as bytes, and as the floats from -1 to 1 that they stand for. */
-async function picture(stem) {
-  const pixels = Uint8Array.from(await npy(`${stem}.input.npy`), (x) => Math.round((x + 1) * 127.5));
-  return { pixels, floats: Float32Array.from(pixels, (x) => x / 127.5 - 1) };
+/** The picture of a model as bytes. */
+async function pixels(stem) {
+  const values = await npy(`${stem}.input.npy`);
+  const bytes = new Uint8Array(values.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Math.round((values[i] + 1) * 127.5);
+  return bytes;
+}
+
+/** As the floats from -1 to 1 that the bytes stand for. */
+async function floats(stem) {
+  const bytes = await pixels(stem);
+  const values = new Float32Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) values[i] = bytes[i] / 127.5 - 1;
+  return values;
 }
 
 async function ours({ stem, packed }) {
   const { load } = await import("/ours/js/index.js");
-  const [{ pixels }, model] = await Promise.all([picture(stem), load({ modelUrl: packed })]);
-  return () => model.logits(pixels);
+  const [image, model] = await Promise.all([pixels(stem), load({ modelUrl: packed })]);
+  return () => model.logits(image);
 }
 
 async function litert({ stem, tflite, resolution }) {
   const { loadLiteRt, loadAndCompile, Tensor } = await import("@litertjs/core");
   await loadLiteRt("/node_modules/@litertjs/core/wasm/", { threads: false });
   const model = await loadAndCompile(tflite, { accelerator: "wasm" });
-  const { floats } = await picture(stem);
-  const input = new Tensor(floats, [1, resolution, resolution, 3]);
+  const input = new Tensor(await floats(stem), [1, resolution, resolution, 3]);
   return async () => {
     const [output] = await model.run(input);
     const logits = output.toTypedArray();
@@ -41,12 +50,12 @@ async function onnxruntime({ stem, resolution }) {
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmPaths = "/node_modules/onnxruntime-web/dist/";
   const session = await ort.InferenceSession.create(await bytes(`${stem}.onnx`), { executionProviders: ["wasm"] });
-  const { floats } = await picture(stem);
+  const image = await floats(stem);
   const [name] = session.inputNames;
   const [output] = session.outputNames;
   // Channels come first.
   const size = resolution * resolution;
-  const values = floats.map((_, i) => floats[(i % size) * 3 + Math.floor(i / size)]);
+  const values = image.map((_, i) => image[(i % size) * 3 + Math.floor(i / size)]);
   const feeds = { [name]: new ort.Tensor("float32", values, [1, 3, resolution, resolution]) };
   return async () => (await session.run(feeds))[output].data;
 }
@@ -59,7 +68,7 @@ async function tensorflow({ stem, alpha, resolution }) {
   tf.wasm.setWasmPaths("/node_modules/@tensorflow/tfjs-backend-wasm/dist/");
   tf.wasm.setThreadsCount(1);
   await tf.setBackend("wasm");
-  const [folded, { floats }] = await Promise.all([npy(`${stem}.folded.npy`), picture(stem)]);
+  const [folded, image] = await Promise.all([npy(`${stem}.folded.npy`), floats(stem)]);
   let at = 0;
   const next = (...shape) => {
     const values = folded.subarray(at, (at += shape.reduce((a, b) => a * b)));
@@ -85,7 +94,7 @@ async function tensorflow({ stem, alpha, resolution }) {
   }
   const classes = (folded.length - at) / (channels + 1);
   const [b, bias] = [tf.transpose(next(classes, channels)), next(classes)];
-  const input = tf.tensor(floats, [1, resolution, resolution, 3]);
+  const input = tf.tensor(image, [1, resolution, resolution, 3]);
   return () =>
     tf.tidy(() => {
       const map = layers.reduce((x, layer) => layer(x), input);

@@ -98,17 +98,33 @@ async function race(context, url, facts) {
   );
 }
 
-/** From the start of a navigation to the first logits, with nothing cached: a new profile each time. */
-async function cold(url, name, facts) {
-  const times = [];
-  for (let i = 0; i < Number(options.cold); i++) {
-    const browser = await chromium.launch({ executablePath, args });
+/** From the start of a navigation to the first logits, with nothing cached: a new browser. Also the files that were loaded. */
+async function visit(url, name, facts, named) {
+  const browser = await chromium.launch({ executablePath, args });
+  try {
     const page = await browser.newPage();
     await page.goto("about:blank");
-    await page.goto(`${url}/cold.html?${new URLSearchParams({ name, facts: JSON.stringify(facts) })}`);
+    const files = [];
+    const query = new URLSearchParams({ name, facts: JSON.stringify(facts), named: JSON.stringify(named) });
+    const address = `${url}/cold.html?${query}`;
+    page.on("request", (request) => {
+      if (request.url() !== address) files.push({ url: request.url(), script: request.resourceType() === "script" });
+    });
+    await page.goto(address);
     await page.waitForFunction(() => globalThis.done > 0);
-    times.push(await page.evaluate(() => globalThis.done));
+    return { time: await page.evaluate(() => globalThis.done), files };
+  } finally {
     await browser.close();
+  }
+}
+
+/** Times of visits to a page that says nothing of its files, and to one that names them all in its head, by turns. */
+async function cold(url, name, facts) {
+  const { files } = await visit(url, name, facts, []);
+  const times = { plain: [], named: [] };
+  for (let i = 0; i < Number(options.cold); i++) {
+    times.plain.push((await visit(url, name, facts, [])).time);
+    times.named.push((await visit(url, name, facts, files)).time);
   }
   return times;
 }
@@ -149,13 +165,13 @@ try {
   }
   await browser.close();
   if (Number(options.cold) > 0) {
-    console.log("\nMilliseconds from navigation to the first logits at 0.25-128, f32, a new browser each time\n");
-    row(["", "median", "minimum", "maximum"]);
-    row(Array(4).fill("---"));
+    console.log("\nMilliseconds from navigation to the first logits at 0.25-128, f32, a new browser each time: median (minimum)\n");
+    row(["", "files named in the page's head", "not named"]);
+    row(Array(3).fill("---"));
     const tiny = model("0.25-128", "f32");
     for (const name of PEERS.f32) {
-      const times = await cold(server.url, name, tiny);
-      row([name, median(times), Math.min(...times), Math.max(...times)].map((x) => (Number.isFinite(x) ? x.toFixed(1) : x)));
+      const { plain, named } = await cold(server.url, name, tiny);
+      row([name, ...[named, plain].map((times) => `${median(times).toFixed(0)} (${Math.min(...times).toFixed(0)})`)]);
     }
   }
 } finally {
