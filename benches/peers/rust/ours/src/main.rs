@@ -13,7 +13,7 @@ use mobilenet_generated::for_each_model;
 use mobilenet_kernels::Kernels;
 use mobilenet_kernels::image::Image;
 use mobilenet_kernels::network::{Array, Network};
-use mobilenet_runtime::{Model, Weights};
+use mobilenet_runtime::{Model, Weights, preferred_isa};
 
 type Run = Box<dyn FnMut() -> Result<Vec<f32>, Error>>;
 
@@ -58,7 +58,9 @@ fn start<N: Network + 'static>(model: Model<N>, task: &Task) -> Result<Run, Erro
 
 /// The plan, walked. A network of bytes takes those of a photo, and gives numbers all the same.
 fn interpreted(compiled: &Compiled, task: &Task) -> Result<Run, Error> {
-    let kernels = Kernels::best(compiled.plan.precision());
+    // As compiled code chooses them: MOBILENET_ISA is obeyed.
+    let isa = preferred_isa(compiled.plan.precision())?;
+    let kernels = Kernels::new(isa).ok_or("the processor has not what it is said to have")?;
     let interpreter = Interpreter::new(compiled.plan.clone(), compiled.source()?, kernels)?;
     let mut interpreter = interpreter.with_threads(threads(task)?);
     let image = task.nhwc()?;
