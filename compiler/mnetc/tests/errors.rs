@@ -98,6 +98,7 @@ const COMMANDS: &[(&str, &Mistakes)] = &[
             ("No such file", "inspect mine.yaml", "Names are relative to the current folder."),
             ("An alpha out of range", "inspect mobilenet_v1 --alpha 3", "Above 0 and at most 2."),
             ("A rho that is no word", "inspect mobilenet_v1 --rho mediun", "A word, pixels, or a ratio."),
+            ("A rho that leaves nothing", "inspect mobilenet_v1 --rho 0.0111", "A larger ratio."),
             ("A resolution out of range", "inspect mobilenet_v1 --rho 99999", "1 to 4096."),
             ("No classes", "inspect mobilenet_v1 --classes 0", "1 to 16384."),
         ],
